@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+//
+// Scenario echo: every message comes back to the connection that sent it. Closed loop: each
+// connection keeps `window` messages in flight. Open loop: by the clock, the connections in turn.
+#include "load/client.h"
+#include "load/verify.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define EXPIRE_NS   UINT64_C(100000000)
+#define HELD_UP_NS  UINT64_C(200000)
+#define TICK_BUDGET 4096
+
+struct echo_worker {
+    struct verify verify; // stream = client's index
+    uint32_t *sent;       // per client: numbers given out
+    uint64_t *sent_ns;    // per client: the last time
+    struct pace pace;
+    uint64_t next_expire_ns;
+    bool started;
+};
+
+static int start(struct worker *worker)
+{
+    struct echo_worker *mine = calloc(1, sizeof *mine);
+    if (!mine)
+        return -ENOMEM;
+    worker->state = mine;
+    mine->sent = calloc(worker->client_count + 1, sizeof *mine->sent);
+    mine->sent_ns = calloc(worker->client_count + 1, sizeof *mine->sent_ns);
+    if (!mine->sent || !mine->sent_ns)
+        return -ENOMEM;
+    return verify_init(&mine->verify, worker->client_count);
+}
+
+static void send_one(struct worker *worker, struct client *client, uint64_t due_ns)
+{
+    struct echo_worker *mine = worker->state;
+    struct stamp stamp = {
+        .run = worker->bench->run,
+        .publisher = client->id,
+        .sequence = mine->sent[client->index]++,
+        .due_ns = due_ns,
+    };
+    mine->sent_ns[client->index] = worker->now_ns;
+    client_send_stamp(worker, client, &stamp);
+    worker_count(worker, published, 1);
+    worker_count(worker, expected, 1);
+}
+
+// A gap in what came back is taken as lost: the window goes on.
+static void fill_window(struct worker *worker, struct client *client)
+{
+    struct echo_worker *mine = worker->state;
+    uint32_t window = worker->bench->options.window;
+    while (client->state == CLIENT_OPEN &&
+           mine->sent[client->index] - mine->verify.next[client->index] < window)
+        send_one(worker, client, worker->now_ns);
+}
+
+static void message(struct worker *worker, struct client *client, const uint8_t *bytes, size_t have,
+                    uint64_t total_bytes)
+{
+    const struct options *options = &worker->bench->options;
+    struct echo_worker *mine = worker->state;
+    struct stamp stamp;
+    if (!stamp_find(bytes, have, worker->bench->run, options->binary, &worker->stamp_offset,
+                    &stamp)) {
+        worker_count(worker, other, 1);
+        return;
+    }
+    if (total_bytes != options->size_bytes || stamp.sequence >= mine->sent[client->index]) {
+        worker_count(worker, damaged, 1);
+        return;
+    }
+    if (stamp.publisher != client->id) {
+        worker_count(worker, misplaced, 1);
+        return;
+    }
+    if (verify_arrived(&mine->verify, client->index, stamp.sequence) == VERIFY_DOUBLED)
+        return;
+    worker_count(worker, delivered, 1);
+    if (bench_measures(worker->bench, stamp.due_ns))
+        hdr_add(&worker->latency, worker->now_ns - stamp.due_ns);
+    if (options->rate == 0 && worker_loading(worker))
+        fill_window(worker, client);
+}
+
+static uint64_t send_due(struct worker *worker)
+{
+    struct echo_worker *mine = worker->state;
+    for (uint32_t budget = TICK_BUDGET; worker->client_count; budget--) {
+        uint64_t due_ns = pace_due_ns(&mine->pace);
+        if (due_ns > worker->now_ns || budget == 0)
+            return due_ns;
+        struct client *client = &worker->clients[mine->pace.done % worker->client_count];
+        if (client->state == CLIENT_OPEN && client_backlogged(client)) {
+            worker_count(worker, held_back, 1);
+            return worker->now_ns + HELD_UP_NS;
+        }
+        if (client->state == CLIENT_OPEN) {
+            send_one(worker, client, due_ns);
+            if (bench_measures(worker->bench, due_ns))
+                hdr_add(&worker->lag, worker->now_ns - due_ns);
+        }
+        mine->pace.done++;
+    }
+    return UINT64_MAX;
+}
+
+static void begin(struct worker *worker)
+{
+    const struct options *options = &worker->bench->options;
+    struct echo_worker *mine = worker->state;
+    mine->started = true;
+    mine->pace = pace_make(atomic_load(&worker->bench->load_ns),
+                           options->rate * worker->client_count / options->connections);
+    for (uint32_t i = 0; i < worker->client_count && options->rate == 0; i++)
+        fill_window(worker, &worker->clients[i]);
+}
+
+// Goes on where nothing has come back for so long that it is lost.
+static void expire(struct worker *worker)
+{
+    struct echo_worker *mine = worker->state;
+    uint64_t limit_ns = worker->bench->options.lost_after_ns;
+    if (worker->now_ns < mine->next_expire_ns)
+        return;
+    mine->next_expire_ns = worker->now_ns + EXPIRE_NS;
+    for (uint32_t i = 0; i < worker->client_count; i++) {
+        bool waiting = mine->sent[i] != mine->verify.next[i];
+        if (waiting && worker->now_ns - mine->sent_ns[i] > limit_ns &&
+            worker->clients[i].state == CLIENT_OPEN) {
+            worker_count(worker, given_up, 1);
+            send_one(worker, &worker->clients[i], worker->now_ns);
+        }
+    }
+}
+
+static uint64_t tick(struct worker *worker)
+{
+    struct echo_worker *mine = worker->state;
+    if (!worker_loading(worker))
+        return UINT64_MAX;
+    if (!mine->started)
+        begin(worker);
+    if (worker->bench->options.rate > 0)
+        return send_due(worker);
+    expire(worker);
+    return UINT64_MAX;
+}
+
+static void lost(struct worker *worker, struct client *client)
+{
+    struct echo_worker *mine = worker->state;
+    worker_count(worker, excused, mine->sent[client->index] - mine->verify.next[client->index]);
+}
+
+static void judge(struct bench *bench, struct verdict *verdict)
+{
+    for (uint32_t w = 0; w < bench->thread_count; w++) {
+        struct worker *worker = &bench->workers[w];
+        struct echo_worker *mine = worker->state;
+        for (uint32_t i = 0; i < worker->client_count; i++) {
+            bool open = worker->clients[i].state == CLIENT_OPEN;
+            verdict->missing +=
+                verify_missing(&mine->verify, i, open ? mine->sent[i] : mine->verify.next[i]);
+        }
+        verdict->doubled += counter_read(&mine->verify.doubled);
+        verdict->reordered += counter_read(&mine->verify.reordered);
+        verdict->forgotten += counter_read(&mine->verify.forgotten);
+    }
+}
+
+const struct scenario scenario_echo = {
+    .name = "echo",
+    .default_path = "/echo",
+    .loads = true,
+    .start = start,
+    .message = message,
+    .lost = lost,
+    .tick = tick,
+    .judge = judge,
+};

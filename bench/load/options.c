@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+#include "load/options.h"
+
+#include "load/stamp.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { KIND_COUNT, KIND_RATE, KIND_TIME, KIND_TEXT, KIND_FLAG, KIND_LIST, KIND_SEED };
+
+struct row {
+    const char *name;
+    char letter; // 0 = none
+    enum kind kind;
+    size_t offset;
+    uint64_t min, max;
+    const char *argument, *help;
+};
+
+#define MINUTES (UINT64_C(60000000000))
+
+static const struct row rows[] = {
+#define OPTION(name, letter, kind, field, min, max, argument, help)                                \
+    {name, letter, kind, offsetof(struct options, field), min, max, argument, help},
+#include "load/options.def"
+#undef OPTION
+};
+
+#define ROWS (sizeof rows / sizeof *rows)
+
+static const char help_head[] =
+    "ringcast-bench SCENARIO [URL] [options]: load on WebSocket servers, measured\n"
+    "\n"
+    "Scenarios\n"
+    "  fanout    members of rooms; every message goes to all members of its room\n"
+    "  echo      every message comes back to who sent it\n"
+    "  idle      open connections and hold them\n"
+    "  connect   open connections, nothing else\n"
+    "\n"
+    "URL is ws://HOST:PORT/PATH with a numeric HOST or localhost. {room} and {id} in PATH stand\n"
+    "for the room's and the connection's number. By default ws://127.0.0.1:8080 with\n"
+    "/room/{room} for fanout, /echo for echo and /room/idle for idle and connect.\n"
+    "\n"
+    "Options\n";
+
+static const char help_tail[] =
+    "\n"
+    "TIME is 250ms, 2s, 1.5 (seconds) or 2m. N and BYTES may end in k or M, or in Ki or Mi.\n"
+    "\n"
+    "Examples\n"
+    "  ringcast-bench fanout -n 1000 --spawn 'ringcast --threads 1'\n"
+    "  ringcast-bench fanout -n 1000 -r 10 --rate 2000 -d 10s --pid 4711 --json run.json\n"
+    "  ringcast-bench echo ws://127.0.0.1:9001/ -n 100 -w 16 -s 64\n"
+    "  ringcast-bench idle -n 10k -d 30s --pid $(pidof ringcast)\n"
+    "\n"
+    "Exit code: 0 all is well; 1 the run failed, or lost, doubled or reordered messages; 2 "
+    "usage.\n";
+
+void options_help(void)
+{
+    fputs(help_head, stdout);
+    for (size_t i = 0; i < ROWS; i++) {
+        char name[40], letter[5] = "    ";
+        if (rows[i].letter)
+            snprintf(letter, sizeof letter, "-%c, ", rows[i].letter);
+        snprintf(name, sizeof name, "--%s%s%s", rows[i].name, rows[i].argument ? " " : "",
+                 rows[i].argument ? rows[i].argument : "");
+        printf("  %s%-22s %s\n", letter, name, rows[i].help);
+    }
+    fputs(help_tail, stdout);
+}
+
+int options_parse_count(const char *text, uint64_t *out)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text)
+        return -1;
+    double unit = *end == 'k' || *end == 'K' ? 1e3 : *end == 'M' ? 1e6 : *end == 'G' ? 1e9 : 1;
+    if (unit > 1 && *++end == 'i') {
+        unit = unit < 1e4 ? 1024 : unit < 1e7 ? 1048576 : 1073741824;
+        end++;
+    }
+    if (*end || !(value >= 0) || value * unit > 1e15)
+        return -1;
+    *out = (uint64_t)(value * unit);
+    return 0;
+}
+
+int options_parse_duration(const char *text, uint64_t *out_ns)
+{
+    static const struct {
+        const char *suffix;
+        double ns;
+    } units[] = {{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"m", 6e10}, {"h", 3.6e12}};
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || !(value >= 0) || value > 1e9)
+        return -1;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(end, units[i].suffix) == 0) {
+            *out_ns = (uint64_t)(value * units[i].ns);
+            return 0;
+        }
+    }
+    return -1;
+}
+
+struct parse {
+    struct options *options;
+    char *error;
+    size_t error_bytes;
+};
+
+static int bad_value(struct parse *parse, const struct row *row, const char *text)
+{
+    static const char *const expected[] = {
+        [KIND_COUNT] = "a number",
+        [KIND_RATE] = "a number per second",
+        [KIND_TIME] = "a time like 250ms, 2s or 1m",
+        [KIND_LIST] = "numbers with commas between",
+        [KIND_SEED] = "a number",
+    };
+    int len = snprintf(parse->error, parse->error_bytes, "--%s: '%.60s' is not %s", row->name, text,
+                       expected[row->kind]);
+    if (row->kind == KIND_COUNT && len > 0 && (size_t)len < parse->error_bytes)
+        snprintf(parse->error + len, parse->error_bytes - (size_t)len, " from %llu to %llu",
+                 (unsigned long long)row->min, (unsigned long long)row->max);
+    return -1;
+}
+
+static int parse_list(const struct row *row, const char *text, uint32_t *list, uint32_t *count)
+{
+    for (*count = 0;;) {
+        char *end;
+        if (*text < '0' || *text > '9' || *count == row->max)
+            return -1;
+        unsigned long value = strtoul(text, &end, 10);
+        if (value < row->min || value > INT32_MAX)
+            return -1;
+        list[(*count)++] = (uint32_t)value;
+        if (!*end)
+            return 0;
+        if (*end != ',')
+            return -1;
+        text = end + 1;
+    }
+}
+
+static int set_number(struct parse *parse, const struct row *row, void *field, const char *text)
+{
+    uint64_t value;
+    int error = row->kind == KIND_TIME ? options_parse_duration(text, &value)
+                                       : options_parse_count(text, &value);
+    if (error || (row->kind != KIND_SEED && (value < row->min || value > row->max)))
+        return bad_value(parse, row, text);
+    if (row->kind == KIND_COUNT)
+        *(uint32_t *)field = (uint32_t)value;
+    else
+        *(uint64_t *)field = value;
+    return 0;
+}
+
+static int set_rate(struct parse *parse, const struct row *row, void *field, const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end != text && *end == 'k')
+        value *= 1e3, end++;
+    if (end == text || *end || !(value > 0) || value > (double)row->max)
+        return bad_value(parse, row, text);
+    *(double *)field = value;
+    return 0;
+}
+
+static int set_field(struct parse *parse, const struct row *row, const char *text)
+{
+    struct options *options = parse->options;
+    void *field = (uint8_t *)options + row->offset;
+    switch (row->kind) {
+    case KIND_FLAG:
+        *(bool *)field = true;
+        return 0;
+    case KIND_TEXT:
+        *(const char **)field = text;
+        return 0;
+    case KIND_LIST:
+        if (parse_list(row, text, field,
+                       field == options->cpus ? &options->cpu_count : &options->pid_count))
+            return bad_value(parse, row, text);
+        return 0;
+    case KIND_RATE:
+        return set_rate(parse, row, field, text);
+    default:
+        return set_number(parse, row, field, text);
+    }
+}
+
+static void set_defaults(struct options *options)
+{
+    *options = (struct options){
+        .connections = 100,
+        .rooms = 1,
+        .publishers = 1,
+        .size_bytes = 100,
+        .duration_ns = 5000000000,
+        .warmup_ns = 500000000,
+        .settle_ns = 100000000,
+        .drain_ns = 2000000000,
+        .lost_after_ns = 5000000000,
+        .open_limit_ns = MINUTES,
+        .concurrency = 128,
+    };
+}
+
+static int complain(struct parse *parse, const char *sentence)
+{
+    snprintf(parse->error, parse->error_bytes, "%s", sentence);
+    return -1;
+}
+
+// What no single option can tell.
+static int check_together(struct parse *parse)
+{
+    struct options *options = parse->options;
+    size_t least = stamp_bytes(options->binary);
+    if (options->rate > 0 && options->window)
+        return complain(parse, "--rate (open loop) and --window (closed loop) exclude each other");
+    if (!options->window)
+        options->window = 1;
+    if (options->rooms > options->connections)
+        return complain(parse, "--rooms: there must not be more rooms than --connections");
+    if (options->publishers > options->connections / options->rooms)
+        return complain(parse, "--publishers: there are not that many members in a room");
+    if (options->pid_count && options->spawn)
+        return complain(parse, "--pid and --spawn exclude each other");
+    if (options->size_bytes < least) {
+        snprintf(parse->error, parse->error_bytes,
+                 "--size: %zu bytes are the least, for the number and time that a %s message "
+                 "carries%s",
+                 least, options->binary ? "binary" : "text",
+                 options->binary ? "" : " (24 with --binary)");
+        return -1;
+    }
+    return 0;
+}
+
+static int parse_words(struct parse *parse, int argc, char **argv)
+{
+    if (optind < argc)
+        parse->options->scenario = argv[optind++];
+    if (optind < argc)
+        parse->options->url = argv[optind++];
+    if (optind < argc) {
+        snprintf(parse->error, parse->error_bytes, "'%.60s': one scenario and one URL are enough",
+                 argv[optind]);
+        return -1;
+    }
+    if (!parse->options->scenario)
+        return complain(parse, "which scenario? fanout, echo, idle or connect; --help says more");
+    return 0;
+}
+
+#define LETTERS_MAX   (2 * ROWS + 4)
+#define HELP_VALUE    1000
+#define VERSION_VALUE 1001
+
+static void make_tables(struct option *table, char *letters)
+{
+    *letters++ = ':'; // a missing argument is told apart from an unknown option
+    for (size_t i = 0; i < ROWS; i++) {
+        int takes = rows[i].kind == KIND_FLAG ? no_argument : required_argument;
+        table[i] = (struct option){rows[i].name, takes, NULL, (int)i};
+        if (rows[i].letter) {
+            *letters++ = rows[i].letter;
+            if (takes == required_argument)
+                *letters++ = ':';
+        }
+    }
+    *letters++ = 'h';
+    *letters = 0;
+    table[ROWS] = (struct option){"help", no_argument, NULL, HELP_VALUE};
+    table[ROWS + 1] = (struct option){"version", no_argument, NULL, VERSION_VALUE};
+}
+
+static const struct row *row_of(int found)
+{
+    if (found >= 0 && found < (int)ROWS)
+        return &rows[found];
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].letter && rows[i].letter == found)
+            return &rows[i];
+    return NULL;
+}
+
+enum options_result options_parse(struct options *options, int argc, char **argv, char *error,
+                                  size_t error_bytes)
+{
+    _Static_assert(ROWS < '0', "row numbers must not be option letters");
+    struct option table[ROWS + 3] = {0};
+    char letters[LETTERS_MAX];
+    struct parse parse = {options, error, error_bytes};
+    make_tables(table, letters);
+    set_defaults(options);
+    optind = 0; // start afresh: tests parse more than once
+    for (int found; (found = getopt_long(argc, argv, letters, table, NULL)) != -1;) {
+        if (found == HELP_VALUE || found == 'h')
+            return OPTIONS_HELP;
+        if (found == VERSION_VALUE)
+            return OPTIONS_VERSION;
+        const struct row *row = found == '?' || found == ':' ? NULL : row_of(found);
+        if (!row) {
+            snprintf(error, error_bytes,
+                     found == ':' ? "%.60s: needs a value" : "%.60s: no such option; see --help",
+                     argv[optind - 1]);
+            return OPTIONS_BAD;
+        }
+        if (set_field(&parse, row, optarg))
+            return OPTIONS_BAD;
+    }
+    return parse_words(&parse, argc, argv) || check_together(&parse) ? OPTIONS_BAD : OPTIONS_RUN;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+//
+// What a run is told to do: the command line, checked. Parsed once by the main thread, read by all.
+#pragma once
+
+#include "base/check.h"
+
+#define OPTIONS_PIDS_MAX 16
+#define OPTIONS_CPUS_MAX 64
+
+struct options {
+    const char *scenario;
+    const char *url;
+
+    uint32_t connections;
+    uint32_t rooms;
+    uint32_t publishers; // per room
+    uint32_t window;     // closed loop: messages outstanding per room or connection
+    uint32_t size_bytes; // of the payload
+    double rate;         // open loop: messages a second over all; 0 = closed loop
+    bool binary;
+    bool no_self; // a publisher does not get its own messages
+
+    uint64_t duration_ns;
+    uint64_t warmup_ns;
+    uint64_t settle_ns;     // between the last handshake and the first message
+    uint64_t drain_ns;      // how long to wait for what is outstanding at the end
+    uint64_t lost_after_ns; // when an undelivered message stops holding the window back
+    uint64_t open_limit_ns; // to open all connections
+
+    double connect_rate;  // handshakes a second over all; 0 = as fast as possible
+    uint32_t concurrency; // handshakes under way at once, over all
+    uint32_t sources;     // loopback source addresses; 0 = as many as it takes
+    const char *subprotocol;
+    const char *header; // one further header line
+    uint32_t threads;   // 0 = by itself
+
+    uint32_t cpus[OPTIONS_CPUS_MAX]; // to pin threads to, in turn
+    uint32_t cpu_count;
+    uint32_t pids[OPTIONS_PIDS_MAX];
+    uint32_t pid_count;
+    const char *spawn; // the server's command
+
+    const char *json; // file to write, "-" = standard output
+    bool quiet;
+    uint64_t seed;
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
+
+// On OPTIONS_BAD `error` is one line that says what to change. Text stays where argv has it.
+enum options_result options_parse(struct options *options, int argc, char **argv, char *error,
+                                  size_t error_bytes);
+
+// The whole --help text.
+void options_help(void);
+
+// "250ms", "2s", "1.5", "2m": 0 and the time in nanoseconds, or -1.
+int options_parse_duration(const char *text, uint64_t *out_ns);
+
+// "1000", "64k", "1M" (powers of 1000, or of 1024 with a trailing i): 0, or -1.
+int options_parse_count(const char *text, uint64_t *out);

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// What a run has found: plain data, filled by the main thread, read by the reports.
+#pragma once
+
+#include "load/bench.h"
+#include "load/proc.h"
+#include "load/worker.h"
+
+// Counts of all workers at one moment, with what /proc says at the same moment.
+struct results_sample {
+    uint64_t at_ns;
+    uint64_t counts[COUNTS];
+    struct proc_sample server, tool;
+};
+
+struct results {
+    const struct bench *bench;
+    int argc;
+    char **argv;
+    bool has_server;     // --pid or --spawn
+    bool cut_short;      // by a signal
+    bool opened_all;     // every connection was open when the load began
+    char error[256];     // the first thing that went wrong, or empty
+    uint64_t started_ms; // since 1970
+
+    struct results_sample before, opened, from, until, end; // `end`: after the drain
+    uint64_t open_ns;                                       // from the first to the last handshake
+    struct verdict verdict;
+    struct hdr latency, last, handshake, lag; // merged over the workers
+
+    // Differences from `from` to `until`, as the reports need them.
+    double measured_s;
+    uint64_t counts[COUNTS];
+    struct proc_sample server, tool;
+    double busiest_share; // CPU share of the busiest worker thread
+};
+
+#define results_count(results, symbol) ((results)->counts[COUNT_##symbol])
+
+// Computes the differences and merges the histograms.
+void results_finish(struct results *results);
+
+// True when messages were lost, doubled, reordered or spoilt, or connections failed.
+bool results_failed(const struct results *results);
+
+// One line, or an empty one: why the figures may show this tool rather than the server.
+void results_bottleneck(const struct results *results, char *out, size_t out_bytes);
+
+// The summary for people, on standard output.
+void report_text(const struct results *results);
+
+// Writes the whole report; "-" is standard output. Returns 0 or -errno.
+MUST_USE int report_json(const struct results *results, const char *path);

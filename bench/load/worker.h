@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+//
+// A worker: one thread, one ring, a share of the connections, and this loop:
+//
+//   enter      submit what the last round queued, wait for completions or for what is due
+//   reap       handshakes, messages (the scenario verifies and times them), short sends
+//   tick       the scenario sends what is due
+//   open       further handshakes
+//   flush      one inline send per connection that has bytes to send
+//
+// Memory: about 130 bytes a connection, the receive buffers, and what the scenario keeps.
+#pragma once
+
+#include "base/arena.h"
+#include "base/rand.h"
+#include "load/bench.h"
+#include "load/pace.h"
+
+#include <pthread.h>
+
+#define COUNTER(symbol, text) COUNT_##symbol,
+enum {
+#include "load/counters.def"
+    COUNTS
+};
+#undef COUNTER
+
+struct worker {
+    struct bench *bench;
+    struct ring *ring;
+    struct client *clients;
+    struct client **dirty;  // connections with bytes to send in this tick
+    struct arena arenas[2]; // bytes of this tick's sends, and of the last one's until settled
+    void *state;            // the scenario's, of this worker
+    uint64_t now_ns;        // when the current completion was seen
+    struct rand rand;
+    uint32_t index;
+    uint32_t client_count, next_to_open, opening, dirty_count;
+    uint32_t arena_now;
+    uint32_t stamp_offset; // where messages carry their stamp
+    struct pace open_pace;
+
+    pthread_t thread;
+    int tid;
+    _Atomic bool ready;  // set up, or failed with `error`
+    _Atomic bool asleep; // about to wait: others must wake it
+    _Atomic bool error_set;
+    char error[256]; // the first thing that went wrong
+
+    counter counts[COUNTS];
+    struct hdr latency;   // from due to each receiver
+    struct hdr last;      // from due to the last receiver
+    struct hdr handshake; // from the start of a connection to its 101
+    struct hdr lag;       // how late we sent what the clock said
+};
+
+#define worker_count(worker, symbol, n) counter_add(&(worker)->counts[COUNT_##symbol], n)
+
+static inline bool worker_loading(struct worker *worker)
+{
+    return bench_phase(worker->bench) == PHASE_LOAD;
+}
+
+// Remembers the first error of this worker. Thread: the worker's.
+void worker_fail(struct worker *worker, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+// Makes `peer` run a round soon, if it sleeps. Thread: any worker's.
+void worker_wake(struct worker *worker, struct worker *peer);
+
+// The thread. The argument is the worker; the result NULL.
+void *worker_main(void *argument);

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+//
+// The life of a connection: opened, timed, closed.
+#include "conn/conn.h"
+
+#include "base/log.h"
+#include "conn/conn_internal.h"
+#include "net/backlog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void conns_init(struct conns *conns, uint64_t now_ms)
+{
+    wheel_init(&conns->wheel, now_ms);
+}
+
+void conns_fini(struct conns *conns)
+{
+    CHECK(conns->open_count == 0);
+    free(conns->waiting);
+}
+
+static void arm(struct conns *conns, struct conn *conn, uint64_t in_ms)
+{
+    wheel_arm(&conns->wheel, &conn->timer, conns->net->now_ms + in_ms);
+}
+
+static struct conn *conn_of_link(struct link *link)
+{
+    return CONTAINER_OF(link, struct conn, link);
+}
+
+// --- Ending
+
+void conn_end(struct conns *conns, struct conn *conn, enum close_reason reason, bool linger)
+{
+    link_end(conns->net, &conn->link, reason, linger);
+    arm(conns, conn, conns->options.close_timeout_ms);
+    if (conn->state >= CONN_OPEN)
+        conn->state = CONN_GONE;
+}
+
+void conn_fail(struct conns *conns, struct conn *conn, enum close_reason reason)
+{
+    const struct close_reason_info *info = close_reason_info(reason);
+    if (conn->state == CONN_OPEN)
+        conn_ws_send_close(conns, conn, info->code, info->text);
+    conn_end(conns, conn, reason, true);
+}
+
+void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason)
+{
+    if (conn->state != CONN_OPEN) {
+        if (conn->state < CONN_OPEN)
+            link_abort(conns->net, &conn->link, reason);
+        return;
+    }
+    const struct close_reason_info *info = close_reason_info(reason);
+    conn_ws_send_close(conns, conn, info->code, info->text);
+    if (conn->link.reason == CLOSE_REASON_NONE)
+        conn->link.reason = (uint8_t)reason;
+    conn->state = CONN_CLOSE_SENT;
+    arm(conns, conn, conns->options.close_timeout_ms);
+    if (conn->link.paused) // a publisher that waits would not hear the peer's answer
+        conn_end(conns, conn, reason, true);
+}
+
+// --- Publishers that wait
+
+void conn_hold(struct conns *conns, struct conn *conn)
+{
+    link_pause(conns->net, &conn->link);
+    if (conn->waiting)
+        return;
+    if (conns->waiting_count == conns->waiting_capacity) {
+        uint32_t capacity = conns->waiting_capacity ? conns->waiting_capacity * 2 : 64;
+        uint64_t *larger = realloc(conns->waiting, capacity * sizeof *larger);
+        if (!larger) {
+            conn_fail(conns, conn, CLOSE_REASON_OVERLOADED);
+            return;
+        }
+        conns->waiting = larger;
+        conns->waiting_capacity = capacity;
+    }
+    conn->waiting = true;
+    conns->waiting[conns->waiting_count++] = conn_id(conns, conn);
+    counter_add(&conns->counters.publishers_held, 1);
+}
+
+void conns_resume_waiting(struct conns *conns)
+{
+    if (!conns->recheck)
+        return;
+    conns->recheck = false;
+    uint32_t count = conns->waiting_count, kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t id = conns->waiting[i];
+        struct conn *conn = (struct conn *)(void *)net_find(conns->net, id);
+        if (!conn || !conn->waiting)
+            continue;
+        if (!hub_may_publish(conns->hub, memberships_at(&conn->rooms, 0)->room)) {
+            conns->waiting[kept++] = id;
+            continue;
+        }
+        conn->waiting = false;
+        link_resume(conns->net, &conn->link); // may wait anew: appended behind `count`
+    }
+    uint32_t added = conns->waiting_count - count;
+    memmove(conns->waiting + kept, conns->waiting + count, added * sizeof *conns->waiting);
+    conns->waiting_count = kept + added;
+}
+
+// --- Timers
+
+static uint32_t since(const struct conns *conns, uint32_t then_ms)
+{
+    return (uint32_t)conns->net->now_ms - then_ms;
+}
+
+static void at_most(uint64_t *wait_ms, uint64_t other_ms)
+{
+    if (other_ms < *wait_ms)
+        *wait_ms = other_ms;
+}
+
+// What an open connection has to do now; sets how long it may sleep. False when it is being closed.
+static bool check_open(struct conns *conns, struct conn *conn, uint64_t *wait_ms)
+{
+    const struct conn_options *o = &conns->options;
+    if (conn->link.paused)
+        conn_touch(conns, conn); // we are not listening: silence is not the client's
+    uint32_t idle_ms = since(conns, conn->link.heard_ms);
+    if (o->idle_timeout_ms) {
+        if (idle_ms >= o->idle_timeout_ms)
+            return false;
+        at_most(wait_ms, o->idle_timeout_ms - idle_ms);
+    }
+    const struct backlog *backlog = conn->link.backlog;
+    if (o->outbound_age_ms && backlog && backlog->count) {
+        uint32_t age_ms = since(conns, backlog_oldest_ms(backlog));
+        if (age_ms >= o->outbound_age_ms) {
+            counter_add(&conns->net->counters.evictions, 1);
+            conn_fail(conns, conn, CLOSE_REASON_SLOW_AGE);
+            return true;
+        }
+        at_most(wait_ms, o->outbound_age_ms - age_ms);
+    }
+    if (o->ping_interval_ms) {
+        uint32_t pinged_ms = since(conns, conn->ping_ms);
+        uint32_t quiet_ms = idle_ms < pinged_ms ? idle_ms : pinged_ms;
+        if (quiet_ms >= o->ping_interval_ms) {
+            conn_ws_send_ping(conns, conn);
+            quiet_ms = 0;
+        }
+        at_most(wait_ms, o->ping_interval_ms - quiet_ms);
+    }
+    return true;
+}
+
+static void arm_open(struct conns *conns, struct conn *conn)
+{
+    uint64_t wait_ms = UINT32_MAX / 4;
+    if (check_open(conns, conn, &wait_ms) && conn->state == CONN_OPEN)
+        arm(conns, conn, wait_ms);
+}
+
+// True when the connection was reaped for being idle.
+static bool on_timer(struct conns *conns, struct conn *conn)
+{
+    switch ((enum conn_state)conn->state) {
+    case CONN_HTTP:
+        if (conn->link.state == LINK_UP && conn->http) {
+            conn_http_refuse(conns, conn, 408, "the request took too long\n");
+            conn->link.reason = CLOSE_REASON_HANDSHAKE_TIMEOUT;
+            return false;
+        }
+        link_abort(conns->net, &conn->link, CLOSE_REASON_HANDSHAKE_TIMEOUT);
+        return false;
+    case CONN_JOINING:
+        link_abort(conns->net, &conn->link, CLOSE_REASON_HANDSHAKE_TIMEOUT);
+        return false;
+    case CONN_OPEN: {
+        uint64_t wait_ms = UINT32_MAX / 4;
+        if (!check_open(conns, conn, &wait_ms)) {
+            counter_add(&conns->counters.idle_reaped, 1);
+            conn_fail(conns, conn, CLOSE_REASON_IDLE);
+            return true;
+        }
+        if (conn->state == CONN_OPEN)
+            arm(conns, conn, wait_ms);
+        return false;
+    }
+    case CONN_CLOSE_SENT:
+    case CONN_GONE:
+        link_abort(conns->net, &conn->link, CLOSE_REASON_SERVER);
+        return false;
+    }
+    UNREACHABLE();
+}
+
+uint32_t conns_sweep(struct conns *conns, uint64_t now_ms, uint32_t budget, uint64_t *reaped,
+                     uint32_t reaped_max)
+{
+    uint32_t count = 0;
+    struct wheel_node *node;
+    while (budget-- && (node = wheel_pop_due(&conns->wheel, now_ms))) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, timer);
+        uint64_t id = conn_id(conns, conn);
+        if (!on_timer(conns, conn))
+            continue;
+        if (count < reaped_max)
+            reaped[count] = id;
+        count++;
+    }
+    return count;
+}
+
+// --- What the link tells
+
+static void on_open(void *context, struct link *link, bool full)
+{
+    struct conns *conns = context;
+    struct conn *conn = conn_of_link(link);
+    conn->full = full;
+    arm(conns, conn, conns->options.handshake_timeout_ms);
+}
+
+void conn_set_open(struct conns *conns, struct conn *conn)
+{
+    free(conn->http);
+    conn->http = NULL;
+    conn->state = CONN_OPEN;
+    conn->counted = true;
+    conns->open_count++;
+    counter_add(&conns->counters.handshakes, 1);
+    counter_add(&conns->counters.websockets, 1);
+    ws_parser_init(&conn->parser);
+    conn->ping_ms = (uint32_t)conns->net->now_ms;
+    arm_open(conns, conn);
+}
+
+static size_t on_bytes(void *context, struct link *link, uint8_t *bytes, size_t len)
+{
+    struct conns *conns = context;
+    struct conn *conn = conn_of_link(link);
+    size_t used = 0;
+    if (conn->state == CONN_HTTP && link->state == LINK_UP)
+        used = conn_http_bytes(conns, conn, bytes, len);
+    if (conn->state == CONN_JOINING)
+        return used;
+    if (conn->state == CONN_OPEN || conn->state == CONN_CLOSE_SENT)
+        return used + conn_ws_bytes(conns, conn, bytes + used, len - used);
+    return len; // nothing is expected any more
+}
+
+static void on_eof(void *context, struct link *link)
+{
+    struct conns *conns = context;
+    if (link->state == LINK_UP)
+        conn_end(conns, conn_of_link(link), CLOSE_REASON_PEER_EOF, false);
+    else if (link->state == LINK_LINGERING)
+        link_abort(conns->net, link, link->reason);
+    // ENDING: what is queued is still sent; the link closes by itself then.
+}
+
+static void on_slow(void *context, struct link *link, enum close_reason reason)
+{
+    struct conns *conns = context;
+    struct conn *conn = conn_of_link(link);
+    log_info("slow client evicted id=%016llx reason=%s", (unsigned long long)conn_id(conns, conn),
+             close_reason_info(reason)->name);
+    conn_fail(conns, conn, reason);
+}
+
+static void on_behind(void *context, struct link *link)
+{
+    struct conns *conns = context;
+    struct conn *conn = conn_of_link(link);
+    if (conn->state == CONN_OPEN && conns->options.outbound_age_ms)
+        arm_open(conns, conn);
+}
+
+static void on_end(void *context, struct link *link)
+{
+    struct conns *conns = context;
+    struct conn *conn = conn_of_link(link);
+    wheel_disarm(&conns->wheel, &conn->timer);
+    hub_leave_all(conns->hub, link->slot);
+    if (conn->state < CONN_OPEN || (conn->state == CONN_GONE && !conn->counted))
+        free(conn->http);
+    else if (conn->message)
+        frame_unref(conns->hub->runs->frames, conn->message);
+    conn->http = NULL;
+    free(conn->control);
+    conn->control = NULL;
+    if (conn->counted) {
+        conns->open_count--;
+        counter_add(&conns->counters.websockets, (uint64_t)-1);
+    }
+    conn->state = CONN_GONE;
+    if (close_reason_info(link->reason)->is_error)
+        log_debug("connection closed id=%016llx reason=%s",
+                  (unsigned long long)conn_id(conns, conn), close_reason_info(link->reason)->name);
+}
+
+const struct link_ops conn_link_ops = {
+    .on_open = on_open,
+    .on_bytes = on_bytes,
+    .on_eof = on_eof,
+    .on_slow = on_slow,
+    .on_behind = on_behind,
+    .on_end = on_end,
+};

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+//
+// One client: from the HTTP request over the WebSocket messages to the Close frame. A connection is
+// a link (net/link.h: what the kernel holds) and a state (here: what the peer may say):
+//
+//   HTTP ──▶ JOINING ──▶ OPEN ──▶ CLOSE_SENT ──▶ GONE
+//     └────────┴───────────┴──────────▲ (answered, failed, evicted: input is dropped)
+//
+// Thread: its shard's.
+#pragma once
+
+#include "base/wheel.h"
+#include "codec/http_parse.h"
+#include "codec/ws_parse.h"
+#include "hub/connection_id.h"
+#include "hub/hub.h"
+#include "net/net.h"
+
+enum conn_state { CONN_HTTP, CONN_JOINING, CONN_OPEN, CONN_CLOSE_SENT, CONN_GONE };
+
+enum conn_mode { CONN_ECHO, CONN_ROOM };
+
+struct conn {
+    struct link link; // first: net's tables hold connections by their links
+    struct wheel_node timer;
+    struct memberships rooms;
+    union {
+        struct http_parser *http; // HTTP, JOINING: allocated with the first byte
+        struct frame *message;    // OPEN: a message that has not wholly arrived, or NULL
+    };
+    uint8_t *control; // a control frame's payload that has not wholly arrived, or NULL
+    struct ws_parser parser;
+    uint32_t ping_ms; // when the last ping was sent; low bits of the clock
+    uint8_t state;    // enum conn_state
+    uint8_t mode;     // enum conn_mode
+    uint8_t control_bytes;
+    bool exclude_self : 1; // ?self=0: own messages do not come back
+    bool full : 1;         // no place for it: to be refused
+    bool counted : 1;      // is in conns.open_count
+    bool waiting : 1;      // publisher that has to wait: in conns.waiting
+};
+
+// What a connection costs while it is idle; the bound is 256 bytes.
+_Static_assert(sizeof(struct conn) <= 208, "an idle connection is small");
+
+struct conn_options {
+    uint64_t max_message_bytes;
+    uint32_t ping_interval_ms; // 0: no pings
+    uint32_t idle_timeout_ms;  // 0: never
+    uint32_t handshake_timeout_ms;
+    uint32_t close_timeout_ms; // for the peer's answer to our Close frame
+    uint32_t outbound_age_ms;  // 0: any age
+};
+
+struct conn_counters {
+#define COUNTER(name, kind, help) counter name;
+#include "conn/conn_counters.def"
+#undef COUNTER
+};
+
+// What an ordinary HTTP request gets.
+struct conn_page {
+    int status;
+    const char *content_type; // NULL: plain text
+    const char *extra;        // further header lines, or NULL
+    const void *body;
+    size_t body_bytes;
+    void *owned; // freed once the answer is queued, or NULL
+};
+
+struct conn_ops {
+    // GET or HEAD of this path. Returns status 404 for what there is not.
+    void (*page)(void *context, const char *path, size_t path_len, struct conn_page *page);
+};
+
+// What the connections of a shard share.
+struct conns {
+    struct net *net;
+    struct hub *hub;
+    struct wheel wheel;
+    const struct conn_ops *ops;
+    void *context;
+    struct conn_options options;
+    uint16_t shard;
+    bool draining;       // new connections are refused
+    uint32_t open_count; // OPEN or CLOSE_SENT. What connection_count means
+    uint64_t *waiting;   // ids of publishers that wait
+    uint32_t waiting_count, waiting_capacity;
+    bool recheck; // some of them may go on
+    struct conn_counters counters;
+};
+
+extern const struct link_ops conn_link_ops; // context: struct conns
+
+void conns_init(struct conns *conns, uint64_t now_ms);
+void conns_fini(struct conns *conns);
+
+static inline struct conn *conn_of(const struct conns *conns, uint32_t slot)
+{
+    return (struct conn *)(void *)net_link(conns->net, slot);
+}
+
+static inline uint64_t conn_id(const struct conns *conns, const struct conn *conn)
+{
+    return connection_id(conns->shard, conn->link.generation, conn->link.slot);
+}
+
+// The hub's answer to a join that took its time.
+void conn_joined(struct conns *conns, struct conn *conn, bool accepted);
+
+// Starts the close handshake; HTTP connections are just closed. The first reason stays.
+void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason);
+
+// Counts as heard from: puts off pings and the idle timeout. One store.
+static inline void conn_touch(struct conns *conns, struct conn *conn)
+{
+    conn->link.heard_ms = (uint32_t)conns->net->now_ms;
+}
+
+// Works off timers that are due, at most `budget`. Ids of connections that were reaped for being
+// idle go to `reaped` (as far as reaped_max allows); returns how many there were.
+uint32_t conns_sweep(struct conns *conns, uint64_t now_ms, uint32_t budget, uint64_t *reaped,
+                     uint32_t reaped_max);
+
+// Lets publishers go on for whom there is room again.
+void conns_resume_waiting(struct conns *conns);

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// Private to src/conn: how conn.c (life), conn_http.c (handshake) and conn_ws.c (messages) call
+// each other.
+#pragma once
+
+#include "conn/conn.h"
+
+// Both return how many bytes were consumed.
+size_t conn_http_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, size_t len);
+size_t conn_ws_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, size_t len);
+
+// Answers with an error page and closes.
+void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const char *text);
+
+// The handshake is done: sends the 101.
+void conn_http_switch(struct conns *conns, struct conn *conn);
+
+void conn_ws_send_ping(struct conns *conns, struct conn *conn);
+void conn_ws_send_close(struct conns *conns, struct conn *conn, uint16_t code, const char *text);
+
+// Nothing more is heard from this connection; what is queued is sent.
+void conn_end(struct conns *conns, struct conn *conn, enum close_reason reason, bool linger);
+
+// Sends a Close frame and ends: the peer broke the rules or is too slow.
+void conn_fail(struct conns *conns, struct conn *conn, enum close_reason reason);
+
+// OPEN from here on.
+void conn_set_open(struct conns *conns, struct conn *conn);
+
+// Puts the connection among the publishers that wait.
+void conn_hold(struct conns *conns, struct conn *conn);

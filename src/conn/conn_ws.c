@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+//
+// The WebSocket side of a connection: messages in, control frames in and out.
+#include "conn/conn_internal.h"
+
+#include "codec/ws_write.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// --- Control frames out
+
+static void send_control(struct conns *conns, struct conn *conn, enum ws_opcode opcode,
+                         const uint8_t *payload, size_t len)
+{
+    uint8_t head[WS_SERVER_HEADER_MAX_BYTES];
+    size_t head_bytes = ws_header_write(head, opcode, len);
+    net_send_bytes(conns->net, &conn->link, head, head_bytes, payload, len);
+}
+
+void conn_ws_send_ping(struct conns *conns, struct conn *conn)
+{
+    conn->ping_ms = (uint32_t)conns->net->now_ms;
+    counter_add(&conns->counters.pings_sent, 1);
+    send_control(conns, conn, WS_PING, NULL, 0);
+}
+
+void conn_ws_send_close(struct conns *conns, struct conn *conn, uint16_t code, const char *text)
+{
+    uint8_t out[2 + WS_CONTROL_MAX_BYTES];
+    size_t len = ws_close_write(out, code, text);
+    net_send_bytes(conns->net, &conn->link, out, len, NULL, 0);
+}
+
+// --- Messages
+
+static void publish(struct conns *conns, struct conn *conn, struct frame *frame)
+{
+    if (conn->exclude_self)
+        frame->exclude_id = conn_id(conns, conn);
+    if (!hub_publish(conns->hub, memberships_at(&conn->rooms, 0)->room, frame))
+        conn_hold(conns, conn);
+}
+
+static void count_message(struct conns *conns, size_t len)
+{
+    counter_add(&conns->counters.messages_in, 1);
+    counter_add(&conns->counters.message_bytes_in, len);
+}
+
+// A message that lies wholly in what was just received.
+static void on_whole(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
+{
+    uint8_t head[WS_SERVER_HEADER_MAX_BYTES];
+    size_t head_bytes = ws_header_write(head, chunk->opcode, chunk->len);
+    count_message(conns, chunk->len);
+    if (conn->mode == CONN_ECHO) {
+        net_send_bytes(conns->net, &conn->link, head, head_bytes, chunk->bytes, chunk->len);
+        return;
+    }
+    struct frame *frame =
+        frame_create(conns->hub->runs->frames, (uint32_t)(head_bytes + chunk->len));
+    if (!frame) {
+        conn_fail(conns, conn, CLOSE_REASON_INTERNAL);
+        return;
+    }
+    memcpy(frame->data, head, head_bytes);
+    if (chunk->len)
+        memcpy(frame->data + head_bytes, chunk->bytes, chunk->len);
+    frame->len = (uint32_t)(head_bytes + chunk->len);
+    frame->opcode = (uint8_t)chunk->opcode;
+    publish(conns, conn, frame);
+}
+
+// A message that has wholly arrived in pieces: its header goes into the headroom.
+static void on_assembled(struct conns *conns, struct conn *conn)
+{
+    struct frame *frame = conn->message;
+    conn->message = NULL;
+    count_message(conns, frame->len);
+    uint8_t head[WS_SERVER_HEADER_MAX_BYTES];
+    size_t head_bytes = ws_header_write(head, (enum ws_opcode)frame->opcode, frame->len);
+    frame->offset -= (uint32_t)head_bytes;
+    memcpy(frame->data + frame->offset, head, head_bytes);
+    frame->len += (uint32_t)head_bytes;
+    if (conn->mode == CONN_ROOM) {
+        publish(conns, conn, frame);
+        return;
+    }
+    struct run *run = run_create(conns->hub->runs, frame, 1);
+    if (!run) {
+        frame_unref(conns->hub->runs->frames, frame);
+        conn_fail(conns, conn, CLOSE_REASON_INTERNAL);
+        return;
+    }
+    net_send_run(conns->net, &conn->link, run);
+    run_unref(conns->hub->runs, run);
+}
+
+// Room for what has arrived, never for what was announced; doubling keeps the copies linear.
+static bool make_room(struct conns *conns, struct conn *conn, size_t more)
+{
+    struct frame_pool *frames = conns->hub->runs->frames;
+    if (!conn->message) {
+        conn->message = frame_create(frames, (uint32_t)(FRAME_HEADROOM + more));
+        if (conn->message)
+            conn->message->offset = FRAME_HEADROOM;
+        return conn->message;
+    }
+    uint64_t need = (uint64_t)FRAME_HEADROOM + conn->message->len + more;
+    if (need <= conn->message->capacity)
+        return true;
+    uint64_t most = FRAME_HEADROOM + conns->options.max_message_bytes;
+    uint64_t wanted = 2 * (uint64_t)conn->message->capacity;
+    wanted = wanted < need ? need : wanted > most ? most : wanted;
+    struct frame *larger = frame_grow(frames, conn->message, (uint32_t)wanted);
+    if (larger)
+        conn->message = larger;
+    return larger;
+}
+
+static void on_piece(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
+{
+    if (!make_room(conns, conn, chunk->len)) {
+        conn_fail(conns, conn, CLOSE_REASON_INTERNAL);
+        return;
+    }
+    struct frame *frame = conn->message;
+    frame->opcode = (uint8_t)chunk->opcode;
+    if (chunk->len)
+        memcpy(frame->data + frame->offset + frame->len, chunk->bytes, chunk->len);
+    frame->len += (uint32_t)chunk->len;
+    if (chunk->last)
+        on_assembled(conns, conn);
+}
+
+// --- Control frames in
+
+static void on_close(struct conns *conns, struct conn *conn, const uint8_t *payload, size_t len)
+{
+    uint16_t code;
+    enum close_reason bad = ws_close_parse(payload, len, &code);
+    if (bad != CLOSE_REASON_NONE) {
+        conn_fail(conns, conn, bad);
+        return;
+    }
+    if (conn->state == CONN_OPEN)
+        conn_ws_send_close(conns, conn, code, "");
+    // The peer sends nothing behind its Close frame, so closing at once resets nothing away.
+    conn_end(conns, conn, CLOSE_REASON_NORMAL, false);
+}
+
+static void on_control(struct conns *conns, struct conn *conn, enum ws_opcode opcode,
+                       const uint8_t *payload, size_t len)
+{
+    if (opcode == WS_CLOSE) {
+        on_close(conns, conn, payload, len);
+    } else if (opcode == WS_PING) {
+        counter_add(&conns->counters.pings_received, 1);
+        if (conn->state == CONN_OPEN)
+            send_control(conns, conn, WS_PONG, payload, len);
+    } else {
+        counter_add(&conns->counters.pongs_received, 1);
+    }
+}
+
+// Control frames are small but may be cut anywhere; a cut one is kept until it is whole.
+static void on_control_piece(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
+{
+    if (chunk->first && chunk->last) {
+        on_control(conns, conn, chunk->opcode, chunk->bytes, chunk->len);
+        return;
+    }
+    if (!conn->control && !(conn->control = malloc(WS_CONTROL_MAX_BYTES))) {
+        conn_fail(conns, conn, CLOSE_REASON_INTERNAL);
+        return;
+    }
+    CHECK(conn->control_bytes + chunk->len <= WS_CONTROL_MAX_BYTES);
+    if (chunk->len)
+        memcpy(conn->control + conn->control_bytes, chunk->bytes, chunk->len);
+    conn->control_bytes = (uint8_t)(conn->control_bytes + chunk->len);
+    if (!chunk->last)
+        return;
+    uint8_t *payload = conn->control;
+    size_t len = conn->control_bytes;
+    conn->control = NULL;
+    conn->control_bytes = 0;
+    on_control(conns, conn, chunk->opcode, payload, len);
+    free(payload);
+}
+
+static void on_data(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
+{
+    if (conn->state != CONN_OPEN)
+        return; // we have sent our Close frame; only the peer's is of interest
+    if (chunk->first && chunk->last)
+        on_whole(conns, conn, chunk);
+    else
+        on_piece(conns, conn, chunk);
+}
+
+size_t conn_ws_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, size_t len)
+{
+    uint8_t *cursor = bytes, *end = bytes + len;
+    struct ws_chunk chunk;
+    while (conn->state == CONN_OPEN || conn->state == CONN_CLOSE_SENT) {
+        if (conn->waiting)
+            return (size_t)(cursor - bytes);
+        switch (ws_next(&conn->parser, &cursor, end, conns->options.max_message_bytes, &chunk)) {
+        case WS_NEED_MORE:
+            return len;
+        case WS_DATA:
+            on_data(conns, conn, &chunk);
+            break;
+        case WS_CONTROL:
+            on_control_piece(conns, conn, &chunk);
+            break;
+        case WS_VIOLATION:
+            conn_fail(conns, conn, chunk.violation);
+            break;
+        }
+    }
+    return len;
+}

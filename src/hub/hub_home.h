@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// Private to src/hub: the half of the hub that orders messages (hub_home.c) and the half that keeps
+// members (hub.c), as they call each other when a room's home is here. Across shards the same steps
+// are mails.
+#pragma once
+
+#include "hub/hub.h"
+
+struct home_address {
+    uint32_t slot, generation;
+};
+
+// The shard becomes a site of the room. Owner: takes the name, whatever happens. False when
+// refused.
+bool home_join(struct hub *hub, struct room_name *name, uint16_t shard, uint32_t room_slot,
+               uint32_t room_generation, struct home_address *home);
+void home_leave(struct hub *hub, struct home_address at, uint16_t shard);
+
+// Orders one message and passes it to all sites. Owner: takes the reference.
+void home_publish(struct hub *hub, struct home_address at, struct frame *frame);
+void home_publish_name(struct hub *hub, struct room_name *name, struct frame *frame);
+void home_set_congested(struct hub *hub, struct home_address at, uint16_t shard, bool congested);
+
+// Looks again at the homes that wait for a queue to a site to get shorter.
+void home_poll_waiting(struct hub *hub);
+
+// What a home tells a site, here or by mail.
+void hub_room_deliver(struct hub *hub, uint32_t slot, uint32_t generation, struct frame *frame);
+void hub_room_set_paused(struct hub *hub, uint32_t slot, uint32_t generation, bool paused);
+
+const uint8_t *home_key(const void *hub, uint32_t slot, size_t *len);

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#include "net/backlog.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct backlog_entry *at(const struct backlog *backlog, uint32_t index)
+{
+    return &backlog->entries[(backlog->head + index) & (backlog->capacity - 1)];
+}
+
+struct backlog *backlog_create(void)
+{
+    return calloc(1, sizeof(struct backlog));
+}
+
+void backlog_destroy(struct backlog *backlog, struct run_pool *runs)
+{
+    CHECK(!backlog->notif_run);
+    for (uint32_t i = 0; i < backlog->count; i++)
+        run_unref(runs, at(backlog, i)->run);
+    free(backlog->entries);
+    free(backlog);
+}
+
+static int grow(struct backlog *backlog)
+{
+    uint32_t capacity = backlog->capacity ? backlog->capacity * 2 : 8;
+    struct backlog_entry *entries = malloc(capacity * sizeof *entries);
+    if (!entries)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < backlog->count; i++)
+        entries[i] = *at(backlog, i);
+    free(backlog->entries);
+    backlog->entries = entries;
+    backlog->head = 0;
+    backlog->capacity = capacity;
+    return 0;
+}
+
+int backlog_push(struct backlog *backlog, struct run *run, uint32_t sent_bytes, uint32_t now_ms)
+{
+    CHECK(sent_bytes == 0 || backlog->count == 0);
+    CHECK(sent_bytes < run_len(run));
+    if (backlog->count == backlog->capacity && grow(backlog))
+        return -ENOMEM;
+    *at(backlog, backlog->count++) = (struct backlog_entry){.run = run, .queued_ms = now_ms};
+    backlog->messages += run->messages;
+    backlog->bytes += run_len(run) - sent_bytes;
+    if (sent_bytes)
+        backlog->head_sent_bytes = sent_bytes;
+    return 0;
+}
+
+int backlog_push_front(struct backlog *backlog, struct run *run, uint32_t sent_bytes,
+                       uint32_t now_ms)
+{
+    CHECK(backlog->flight_count == 0 && backlog->head_sent_bytes == 0);
+    CHECK(sent_bytes < run_len(run));
+    if (backlog->count == backlog->capacity && grow(backlog))
+        return -ENOMEM;
+    backlog->head = (backlog->head - 1) & (backlog->capacity - 1);
+    backlog->count++;
+    *at(backlog, 0) = (struct backlog_entry){.run = run, .queued_ms = now_ms};
+    backlog->messages += run->messages;
+    backlog->bytes += run_len(run) - sent_bytes;
+    backlog->head_sent_bytes = sent_bytes;
+    return 0;
+}
+
+void backlog_gather(struct backlog *backlog, uint32_t max_bytes)
+{
+    CHECK(backlog->flight_count == 0 && backlog->count > 0);
+    uint32_t bytes = 0, skip = backlog->head_sent_bytes;
+    while (backlog->flight_count < backlog->count && backlog->flight_count < BACKLOG_GATHER) {
+        const struct run *run = at(backlog, backlog->flight_count)->run;
+        uint32_t len = run_len(run) - skip;
+        if (backlog->flight_count && bytes + len > max_bytes)
+            break;
+        // iovec is not const-correct; a send only reads.
+        union {
+            const void *in;
+            void *out;
+        } base = {.in = run_bytes(run) + skip};
+        backlog->pieces[backlog->flight_count++] = (struct iovec){base.out, len};
+        bytes += len;
+        skip = 0;
+    }
+    backlog->message =
+        (struct msghdr){.msg_iov = backlog->pieces, .msg_iovlen = backlog->flight_count};
+}
+
+static void pop(struct backlog *backlog, struct run_pool *runs)
+{
+    struct run *run = at(backlog, 0)->run;
+    backlog->messages -= run->messages;
+    backlog->head = (backlog->head + 1) & (backlog->capacity - 1);
+    backlog->count--;
+    backlog->head_sent_bytes = 0;
+    run_unref(runs, run);
+}
+
+void backlog_advance(struct backlog *backlog, uint32_t sent_bytes, struct run_pool *runs)
+{
+    backlog->flight_count = 0;
+    CHECK(sent_bytes <= backlog->bytes);
+    backlog->bytes -= sent_bytes;
+    while (sent_bytes) {
+        uint32_t left = run_len(at(backlog, 0)->run) - backlog->head_sent_bytes;
+        if (sent_bytes < left) {
+            backlog->head_sent_bytes += sent_bytes;
+            return;
+        }
+        sent_bytes -= left;
+        pop(backlog, runs);
+    }
+}
+
+void backlog_truncate(struct backlog *backlog, struct run_pool *runs)
+{
+    uint32_t keep = backlog->flight_count;
+    if (keep == 0 && backlog->head_sent_bytes)
+        keep = 1;
+    while (backlog->count > keep) {
+        struct run *run = at(backlog, --backlog->count)->run;
+        backlog->messages -= run->messages;
+        backlog->bytes -= run_len(run);
+        run_unref(runs, run);
+    }
+}

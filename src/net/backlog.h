@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+//
+// What a link could not send at once: a queue of runs, and the one send that is in flight for it.
+// It exists only while a link is behind, so an ordinary connection pays a pointer for it.
+//
+//   runs: | in flight (sent bytes known on completion) | waiting .......... |
+//         head                                          head + flight_count
+#pragma once
+
+#include "hub/run.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define BACKLOG_GATHER 16 // runs in one send
+
+struct backlog_entry {
+    struct run *run;
+    uint32_t queued_ms; // low bits of the shard's clock
+};
+
+struct backlog {
+    struct backlog_entry *entries; // ring of `capacity` (a power of two) entries
+    uint32_t head, count, capacity;
+    uint32_t head_sent_bytes; // of the first run, already in the socket
+    uint32_t messages;        // in all entries
+    uint64_t bytes;           // in all entries, less head_sent_bytes
+    uint32_t flight_count;    // entries in flight
+    bool flight_zerocopy;     // it is a zero-copy send
+    struct run *notif_run;    // its memory is held by a zero-copy send until the notification
+    struct msghdr message;
+    struct iovec pieces[BACKLOG_GATHER];
+};
+
+// NULL when memory has run out.
+MUST_USE struct backlog *backlog_create(void);
+void backlog_destroy(struct backlog *backlog, struct run_pool *runs);
+
+// Appends a run of which the first `sent_bytes` (only for the first one) are already gone. Owner:
+// takes the reference on success. 0 or -ENOMEM.
+MUST_USE int backlog_push(struct backlog *backlog, struct run *run, uint32_t sent_bytes,
+                          uint32_t now_ms);
+
+// The same at the front; nothing may be in flight.
+MUST_USE int backlog_push_front(struct backlog *backlog, struct run *run, uint32_t sent_bytes,
+                                uint32_t now_ms);
+
+// Fills pieces and message with up to BACKLOG_GATHER runs, at most max_bytes (but at least one
+// run), and marks them in flight.
+void backlog_gather(struct backlog *backlog, uint32_t max_bytes);
+
+// So many bytes of what was in flight are in the socket; nothing is in flight any more.
+void backlog_advance(struct backlog *backlog, uint32_t sent_bytes, struct run_pool *runs);
+
+// Drops everything that is not in flight (and not the rest of a run that is half sent: a frame must
+// not be torn).
+void backlog_truncate(struct backlog *backlog, struct run_pool *runs);
+
+static inline uint32_t backlog_oldest_ms(const struct backlog *backlog)
+{
+    return backlog->entries[backlog->head & (backlog->capacity - 1)].queued_ms;
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+#include "net/link.h"
+
+#include "net/backlog.h"
+#include "net/net.h"
+#include "net/op.h"
+#include "net/output.h"
+#include "ring/ring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct stash {
+    uint32_t begin, end, capacity;
+    uint8_t bytes[];
+};
+
+static uint64_t user_data(const struct link *link, enum op op)
+{
+    return op_pack(op, link->generation, link->slot);
+}
+
+static void arm_recv(struct net *net, struct link *link)
+{
+    CHECK(!(link->inflight & LINK_RECV));
+    link->inflight |= LINK_RECV;
+    ring_recv(net->ring, link->slot, user_data(link, OP_RECV));
+}
+
+static void cancel_recv(struct net *net, struct link *link)
+{
+    if ((link->inflight & (LINK_RECV | LINK_CANCEL_RECV)) != LINK_RECV)
+        return;
+    link->inflight |= LINK_CANCEL_RECV;
+    ring_cancel(net->ring, user_data(link, OP_RECV), user_data(link, OP_CANCEL_RECV));
+}
+
+void link_accepted(struct net *net, uint32_t file, bool full)
+{
+    struct link *link = net_link(net, file);
+    CHECK(link->state == LINK_FREE && link->inflight == 0);
+    uint32_t generation = (link->generation + 1) & CONNECTION_ID_GENERATION_MASK;
+    memset(link, 0, net->link_bytes);
+    link->slot = file;
+    link->generation = generation ? generation : 1;
+    link->state = LINK_UP;
+    link->heard_ms = (uint32_t)net->now_ms;
+    link->sent_tick = net->tick - 1;
+    net->open_count++;
+    if (file >= net->high_slot)
+        net->high_slot = file + 1;
+    counter_add(&net->counters.accepts, 1);
+    counter_add(&net->counters.connections, 1);
+    arm_recv(net, link);
+    net->ops->on_open(net->context, link, full);
+}
+
+// --- Pausing: what was received but may not be consumed yet is kept
+
+static void set_reason(struct link *link, enum close_reason reason)
+{
+    if (link->reason == CLOSE_REASON_NONE)
+        link->reason = (uint8_t)reason;
+}
+
+static bool stash_add(struct net *net, struct link *link, const uint8_t *bytes, size_t len)
+{
+    struct stash *stash = link->stash;
+    size_t have = stash ? stash->end - stash->begin : 0;
+    if (have + len > NET_STASH_MAX_BYTES)
+        return false;
+    if (!stash || stash->end + len > stash->capacity) {
+        uint32_t capacity = 4096;
+        while (capacity < have + len)
+            capacity *= 2;
+        struct stash *larger = malloc(sizeof *larger + capacity);
+        if (!larger)
+            return false;
+        if (have)
+            memcpy(larger->bytes, stash->bytes + stash->begin, have);
+        *larger = (struct stash){.end = (uint32_t)have, .capacity = capacity};
+        free(stash);
+        link->stash = stash = larger;
+    }
+    memcpy(stash->bytes + stash->end, bytes, len);
+    stash->end += (uint32_t)len;
+    counter_add(&net->counters.stashed_bytes, len);
+    return true;
+}
+
+static void stash_free(struct net *net, struct link *link)
+{
+    if (!link->stash)
+        return;
+    uint64_t left = link->stash->end - link->stash->begin;
+    counter_add(&net->counters.stashed_bytes, -left);
+    free(link->stash);
+    link->stash = NULL;
+}
+
+void link_pause(struct net *net, struct link *link)
+{
+    if (link->paused)
+        return;
+    link->paused = true;
+    counter_add(&net->counters.pauses, 1);
+    cancel_recv(net, link);
+}
+
+static void keep(struct net *net, struct link *link, const uint8_t *bytes, size_t len)
+{
+    link_pause(net, link);
+    if (!stash_add(net, link, bytes, len))
+        link_abort(net, link, CLOSE_REASON_OVERLOADED);
+}
+
+static bool receives(const struct link *link)
+{
+    return link->state >= LINK_UP && link->state <= LINK_LINGERING;
+}
+
+static void give(struct net *net, struct link *link, uint8_t *bytes, size_t len)
+{
+    if (!receives(link))
+        return;
+    if (link->paused) {
+        keep(net, link, bytes, len);
+        return;
+    }
+    size_t used = net->ops->on_bytes(net->context, link, bytes, len);
+    CHECK(used <= len);
+    if (used < len && receives(link))
+        keep(net, link, bytes + used, len - used);
+}
+
+static void end_of_stream(struct net *net, struct link *link)
+{
+    link->eof = true;
+    if (receives(link) && !link->paused)
+        net->ops->on_eof(net->context, link);
+}
+
+void link_resume(struct net *net, struct link *link)
+{
+    if (!link->paused || !receives(link))
+        return;
+    struct stash *stash = link->stash;
+    if (stash) {
+        size_t len = stash->end - stash->begin;
+        size_t used = net->ops->on_bytes(net->context, link, stash->bytes + stash->begin, len);
+        if (!receives(link))
+            return;
+        stash->begin += (uint32_t)used;
+        counter_add(&net->counters.stashed_bytes, -(uint64_t)used);
+        if (used < len)
+            return;
+        stash_free(net, link);
+    }
+    link->paused = false;
+    if (link->eof)
+        net->ops->on_eof(net->context, link);
+    else if (!(link->inflight & LINK_RECV))
+        arm_recv(net, link);
+    // Else the cancelled receive is still on its way back: its completion arms it again.
+}
+
+// --- Ending
+
+static void end_now(struct net *net, struct link *link)
+{
+    if (link->ended)
+        return;
+    link->ended = true;
+    list_remove(&link->node);
+    net->ops->on_end(net->context, link);
+}
+
+// Gives the slot back once the kernel holds nothing of it any more.
+static void join(struct net *net, struct link *link)
+{
+    if (link->state != LINK_CLOSING || !link->ended || link->inflight)
+        return;
+    output_drop(net, link);
+    stash_free(net, link);
+    link->inflight |= LINK_CLOSE;
+    ring_close(net->ring, link->slot, user_data(link, OP_CLOSE));
+}
+
+static void closed(struct net *net, struct link *link)
+{
+    counter_add(&net->counters.closed[link->reason], 1);
+    counter_add(&net->counters.connections, (uint64_t)-1);
+    link->state = LINK_FREE;
+    net->open_count--;
+}
+
+void link_abort(struct net *net, struct link *link, enum close_reason reason)
+{
+    if (link->state == LINK_FREE || link->state == LINK_CLOSING)
+        return;
+    set_reason(link, reason);
+    if (list_linked(&link->node))
+        list_remove(&link->node);
+    link->state = LINK_CLOSING;
+    list_push_back(&net->dying, &link->node);
+}
+
+void link_end(struct net *net, struct link *link, enum close_reason reason, bool linger)
+{
+    if (link->state != LINK_UP)
+        return;
+    set_reason(link, reason);
+    link->linger = linger && !link->eof;
+    link->state = LINK_ENDING;
+    if (list_linked(&link->node)) // kicked: the send is started below by bury
+        list_remove(&link->node);
+    list_push_back(&net->ending, &link->node);
+}
+
+static void begin_close(struct net *net, struct link *link)
+{
+    cancel_recv(net, link);
+    if ((link->inflight & (LINK_SEND | LINK_CANCEL_SEND)) == LINK_SEND) {
+        link->inflight |= LINK_CANCEL_SEND;
+        ring_cancel(net->ring, user_data(link, OP_SEND), user_data(link, OP_CANCEL_SEND));
+    }
+    end_now(net, link);
+    join(net, link);
+}
+
+static void output_is_out(struct net *net, struct link *link)
+{
+    if (!link->linger || link->eof) {
+        link_abort(net, link, link->reason);
+        return;
+    }
+    list_remove(&link->node);
+    link->state = LINK_LINGERING;
+    link->inflight |= LINK_SHUTDOWN;
+    ring_shutdown(net->ring, link->slot, user_data(link, OP_SHUTDOWN));
+    // What a paused link had kept is of no interest any more, but its end of stream is.
+    stash_free(net, link);
+    link->paused = false;
+    if (!(link->inflight & LINK_RECV))
+        arm_recv(net, link);
+}
+
+void net_bury(struct net *net)
+{
+    struct list_node *node = list_first(&net->ending);
+    while (node) {
+        struct list_node *next = node->next == &net->ending.head ? NULL : node->next;
+        struct link *link = CONTAINER_OF(node, struct link, node);
+        // An inline send of this very tick is only known to be whole after the next submission.
+        if (net_output_done(link) && link->sent_tick != net->tick)
+            output_is_out(net, link);
+        else
+            output_start(net, link);
+        node = next;
+    }
+    while ((node = list_first(&net->dying)))
+        begin_close(net, CONTAINER_OF(node, struct link, node));
+}
+
+// --- Completions
+
+static void on_recv(struct net *net, struct link *link, const struct ring_completion *c)
+{
+    if (!(c->flags & RING_MORE))
+        link->inflight &= (uint8_t)~LINK_RECV;
+    if (c->flags & RING_BUFFER) {
+        uint16_t id = ring_completion_buffer(c);
+        if (c->result > 0) {
+            link->heard_ms = (uint32_t)net->now_ms;
+            counter_add(&net->counters.receives, 1);
+            counter_add(&net->counters.bytes_in, (uint64_t)c->result);
+            give(net, link, ring_buffer(net->ring, id), (size_t)c->result);
+        }
+        ring_buffer_return(net->ring, id);
+    }
+    if (c->result == 0)
+        end_of_stream(net, link);
+    else if (c->result == -ENOBUFS)
+        counter_add(&net->counters.enobufs, 1);
+    else if (c->result < 0 && c->result != -ECANCELED && c->result != -EINTR &&
+             c->result != -EAGAIN)
+        link_abort(net, link, CLOSE_REASON_PEER_RESET);
+    if (receives(link) && !link->paused && !link->eof && !(link->inflight & LINK_RECV))
+        arm_recv(net, link);
+}
+
+void link_on_completion(struct net *net, const struct ring_completion *c)
+{
+    struct link *link = net_link(net, op_slot(c->user_data));
+    CHECK(link->state != LINK_FREE && link->generation == op_generation(c->user_data));
+    switch (op_of(c->user_data)) {
+    case OP_RECV:
+        on_recv(net, link, c);
+        break;
+    case OP_SEND:
+        output_on_send(net, link, c);
+        break;
+    case OP_CANCEL_RECV:
+        link->inflight &= (uint8_t)~LINK_CANCEL_RECV;
+        break;
+    case OP_CANCEL_SEND:
+        link->inflight &= (uint8_t)~LINK_CANCEL_SEND;
+        break;
+    case OP_SHUTDOWN:
+        link->inflight &= (uint8_t)~LINK_SHUTDOWN;
+        break;
+    case OP_CLOSE:
+        link->inflight &= (uint8_t)~LINK_CLOSE;
+        closed(net, link);
+        return;
+    default:
+        UNREACHABLE();
+    }
+    join(net, link);
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "net/net.h"
+
+#include "hub/connection_id.h"
+#include "net/backlog.h"
+#include "ring/ring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define ARENA_CHUNK_BYTES (256 * 1024)
+#define ARENA_SPARE_MAX   4
+
+int net_init(struct net *net, const struct net_options *options)
+{
+    memset(net, 0, sizeof *net);
+    net->ring = options->ring;
+    net->runs = options->runs;
+    net->ops = options->ops;
+    net->context = options->context;
+    net->limits = options->limits;
+    net->link_bytes = options->link_bytes;
+    net->capacity = options->capacity;
+    net->max_links = options->max_links;
+    net->dirty_last = &net->dirty_first;
+    list_init(&net->ending);
+    list_init(&net->dying);
+    list_init(&net->kicked);
+    arena_init(&net->arena, ARENA_CHUNK_BYTES, ARENA_SPARE_MAX);
+    // Reserved, not touched: a connection's memory appears when its slot is first used.
+    void *links = mmap(NULL, net->capacity * net->link_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (links == MAP_FAILED)
+        return -ENOMEM;
+    net->links = links;
+    return 0;
+}
+
+void net_fini(struct net *net)
+{
+    CHECK(net->open_count == 0 && !net->dirty_first);
+    net_release(net);
+    arena_fini(&net->arena);
+    free(net->sent);
+    free(net->held);
+    munmap(net->links, net->capacity * net->link_bytes);
+}
+
+struct link *net_find(const struct net *net, uint64_t id)
+{
+    uint32_t slot = connection_id_slot(id);
+    if (slot >= net->capacity)
+        return NULL;
+    struct link *link = net_link(net, slot);
+    bool live = link->state == LINK_UP && link->generation == connection_id_generation(id);
+    return live ? link : NULL;
+}
+
+void net_begin_tick(struct net *net, uint64_t now_ms)
+{
+    net->tick++;
+    net->now_ms = now_ms;
+}
+
+// A backlog whose send is in flight needs no tick: its completion wakes the ring.
+static bool kicked_needs_tick(const struct net *net)
+{
+    return !list_empty(&net->kicked);
+}
+
+static bool ending_needs_tick(const struct net *net)
+{
+    for (struct list_node *n = net->ending.head.next; n != &net->ending.head; n = n->next) {
+        const struct link *link = CONTAINER_OF(n, struct link, node);
+        if (!(link->inflight & (LINK_SEND | LINK_NOTIF)))
+            return true;
+    }
+    return false;
+}
+
+bool net_busy(const struct net *net)
+{
+    return net->dirty_first || !list_empty(&net->dying) || kicked_needs_tick(net) ||
+           ending_needs_tick(net);
+}

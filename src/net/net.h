@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+//
+// The links of one shard, and what they share: the ring, the tick's scratch memory, the records of
+// the tick's inline sends. Thread: one shard's.
+//
+// Memory: the table of links is reserved at the start and touched as it is used; a tick's scratch
+// memory is bounded by what one tick can receive; backlogs and stashes by the limits below, per
+// link.
+#pragma once
+
+#include "base/arena.h"
+#include "base/counter.h"
+#include "hub/room.h"
+#include "net/link.h"
+
+struct ring;
+struct ring_completion;
+
+#define NET_STASH_MAX_BYTES  (256 * 1024) // received while paused, per link
+#define NET_FLIGHT_MAX_BYTES (256 * 1024) // in one slow-path send
+
+struct net_limits {
+    uint32_t outbound_frames;          // messages in a backlog
+    uint64_t outbound_bytes;           // bytes in a backlog
+    uint32_t zerocopy_threshold_bytes; // 0: never
+};
+
+struct net_counters {
+#define COUNTER(name, kind, help) counter name;
+#include "net/net_counters.def"
+#undef COUNTER
+    counter closed[CLOSE_REASON_COUNT];
+};
+
+// What an inline send was to send, until it is known that all of it is in the socket.
+struct sent_record {
+    const uint8_t *bytes;
+    struct run *run; // holds the bytes; NULL: they are scratch memory
+    uint32_t len;
+    uint32_t slot;
+    uint32_t messages;
+};
+
+struct net {
+    struct ring *ring;
+    struct run_pool *runs;
+    const struct link_ops *ops;
+    void *context;
+    struct net_limits limits;
+    uint8_t *links; // each the first member of an object of link_bytes
+    size_t link_bytes;
+    uint32_t capacity;   // links in the table
+    uint32_t open_count; // not FREE
+    uint32_t high_slot;  // one above the highest slot ever used
+    uint32_t max_links;  // above this many on_open says `full`
+    uint32_t tick;
+    uint64_t now_ms;
+    struct arena arena;
+    struct outgoing *dirty_first, **dirty_last;
+    struct sent_record *sent; // of the last flush
+    uint32_t sent_count, sent_capacity;
+    struct run **held; // references of the last flush
+    uint32_t held_count, held_capacity;
+    struct list ending; // ENDING: waiting for their output to be sent
+    struct list dying;  // CLOSING, on_end not called yet
+    struct list kicked; // have a backlog that nothing is in flight of
+    struct net_counters counters;
+};
+
+struct net_options {
+    struct ring *ring;
+    struct run_pool *runs;
+    const struct link_ops *ops;
+    void *context;
+    struct net_limits limits;
+    size_t link_bytes;  // of the object that begins with a struct link
+    uint32_t capacity;  // = files of the ring
+    uint32_t max_links; // <= capacity
+};
+
+// Returns 0 or -ENOMEM.
+MUST_USE int net_init(struct net *net, const struct net_options *options);
+// All links must be FREE.
+void net_fini(struct net *net);
+
+static inline struct link *net_link(const struct net *net, uint32_t slot)
+{
+    CHECK_HOT(slot < net->capacity);
+    return (struct link *)(void *)(net->links + (size_t)slot * net->link_bytes);
+}
+
+// The link that an id means, or NULL when it is stale.
+struct link *net_find(const struct net *net, uint64_t id);
+
+// --- The tick's phases, in this order
+
+// A new tick: the clock is read once and handed in.
+void net_begin_tick(struct net *net, uint64_t now_ms);
+
+// Completions of OP_INLINE: keeps what fell short.
+void net_settle(struct net *net, const struct ring_completion *completion);
+
+// Everything that was silent has been copied by the kernel: drops the last flush's memory.
+void net_release(struct net *net);
+
+// Gives `run` to these members: the fan-out. Only between net_release and net_flush.
+void net_fan_out(struct net *net, struct run *run, struct room_entry *entries, uint32_t count);
+
+// Prepares one send for every link with something to send.
+void net_flush(struct net *net);
+
+// Ends what is to end. May call on_end.
+void net_bury(struct net *net);
+
+// Something is to be done even if nothing completes: the next tick must not wait.
+bool net_busy(const struct net *net);
+
+// --- Queueing output
+
+// Queues two pieces (copied) as one message. Ignored unless the link is UP.
+void net_send_bytes(struct net *net, struct link *link, const void *head, size_t head_bytes,
+                    const void *body, size_t body_bytes);
+
+// Queues a run (a reference is taken). Ignored unless the link is UP.
+void net_send_run(struct net *net, struct link *link, struct run *run);
+
+// Nothing is queued and nothing is in flight.
+bool net_output_done(const struct link *link);

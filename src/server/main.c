@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+//
+// The command: configuration in, exit code out. 0: ended as asked, 1: could not serve, 2: the
+// configuration is wrong.
+#include "base/log.h"
+#include "server/signals.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#ifndef RINGCAST_VERSION
+#define RINGCAST_VERSION "unknown"
+#endif
+
+static void print_help(void)
+{
+    static struct config defaults;
+    char value[OPTION_TEXT_BYTES];
+    config_default(&defaults);
+    printf(
+        "ringcast %s: a WebSocket fan-out server\n\n"
+        "usage: ringcast [--config FILE] [--NAME VALUE]...\n\n"
+        "Options, with their defaults. Each can also stand in FILE as NAME = VALUE and in the\n"
+        "environment as RINGCAST_NAME; flags override the environment, which overrides FILE.\n\n",
+        RINGCAST_VERSION);
+    for (unsigned i = 0; i < config_row_count; i++) {
+        char flag[96];
+        const struct option_row *row = &config_rows[i];
+        option_format(row, config_field(&defaults, i), value);
+        snprintf(flag, sizeof flag, "--%s %s", row->name, row->hint);
+        for (char *c = flag; *c && *c != ' '; c++)
+            *c = *c == '_' ? '-' : *c;
+        printf("  %-34s %s [%s]\n", flag, row->text, value);
+    }
+    printf("\n"
+           "  %-34s the options in a file (INI); also RINGCAST_CONFIG\n"
+           "  %-34s say whether the configuration is right, and end\n"
+           "  %-34s write it as such a file, and end\n"
+           "  %-34s\n\n"
+           "SIGTERM, SIGINT: drain and end; a second one: end at once. SIGHUP: read the\n"
+           "configuration again.\n",
+           "--config FILE", "--check-config", "--print-config", "--help, --version");
+}
+
+static void print_config(struct config *config)
+{
+    char value[OPTION_TEXT_BYTES];
+    printf("[ringcast]\n");
+    for (unsigned i = 0; i < config_row_count; i++) {
+        option_format(&config_rows[i], config_field(config, i), value);
+        printf("# %s\n%s = %s\n", config_rows[i].text, config_rows[i].name, value);
+    }
+}
+
+static int serve(const struct config *config, int argc, char **argv)
+{
+    static struct server server;
+    struct signals_reload reload = {argc, argv};
+    log_set_level((enum log_level)config->log_level);
+    signals_block();
+    int code = server_prepare(&server, config);
+    if (!code)
+        code = server_start(&server);
+    if (code)
+        return code;
+    signals_serve(&server, &reload);
+    server_finish(&server);
+    log_info("ended");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct config config;
+    char error[CONFIG_ERROR_BYTES];
+    enum config_action action;
+    if (config_load(&config, argc, argv, environ, &action, error)) {
+        fprintf(stderr, "ringcast: %s\n", error);
+        return 2;
+    }
+    switch (action) {
+    case CONFIG_HELP:
+        print_help();
+        return 0;
+    case CONFIG_VERSION:
+        printf("ringcast %s\n", RINGCAST_VERSION);
+        return 0;
+    case CONFIG_PRINT:
+        print_config(&config);
+        return 0;
+    case CONFIG_CHECK:
+        printf("the configuration is right\n");
+        return 0;
+    case CONFIG_RUN:
+        break;
+    }
+    return serve(&config, argc, argv);
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include "server/option.h"
+
+#include "base/log.h"
+#include "ring/sock.h"
+#include "shard/shard.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
+// The first one of a factor is the one that is written.
+static const struct unit byte_units[] = {
+    {"", 1},          {"k", 1 << 10},  {"m", 1 << 20},   {"g", 1 << 30},
+    {"b", 1},         {"kb", 1 << 10}, {"kib", 1 << 10}, {"mb", 1 << 20},
+    {"mib", 1 << 20}, {"gb", 1 << 30}, {"gib", 1 << 30}, {NULL, 0},
+};
+static const struct unit time_units[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0},
+};
+
+static const struct unit *units_of(enum option_kind kind)
+{
+    return kind == OPTION_DURATION ? time_units : kind == OPTION_BYTES ? byte_units : no_units;
+}
+
+static const char *example_of(enum option_kind kind)
+{
+    switch (kind) {
+    case OPTION_DURATION:
+        return "a time with its unit, such as 500ms, 10s, 2m";
+    case OPTION_BYTES:
+        return "a size, such as 4096, 64k, 1m";
+    case OPTION_POWER:
+        return "a power of two";
+    default:
+        return "a whole number";
+    }
+}
+
+// A number and a unit. False: neither, or too large for 64 bits.
+static bool parse_number(enum option_kind kind, const char *text, uint64_t *value)
+{
+    char *end;
+    if (!isdigit((unsigned char)*text))
+        return false;
+    errno = 0;
+    uint64_t number = strtoull(text, &end, 10);
+    if (errno)
+        return false;
+    *value = number;
+    if (number == 0 && *end == 0)
+        return true; // nothing needs no unit
+    while (*end == ' ')
+        end++;
+    for (const struct unit *unit = units_of(kind); unit->name; unit++)
+        if (strcasecmp(end, unit->name) == 0)
+            return !__builtin_mul_overflow(number, unit->factor, value);
+    return false;
+}
+
+static void format_number(enum option_kind kind, uint64_t value, char *out, size_t out_bytes)
+{
+    const struct unit *best = units_of(kind);
+    for (const struct unit *unit = best; unit->name; unit++)
+        if (value && value % unit->factor == 0 && unit->factor > best->factor)
+            best = unit;
+    snprintf(out, out_bytes, "%" PRIu64 "%s", value, value ? best->name : "");
+}
+
+static int parse_limited(const struct option_row *row, const char *text, uint64_t *value,
+                         char error[OPTION_ERROR_BYTES])
+{
+    char min[32], max[32];
+    format_number(row->kind, row->min, min, sizeof min);
+    format_number(row->kind, row->max, max, sizeof max);
+    bool good = parse_number(row->kind, text, value) &&
+                !(row->kind == OPTION_POWER && (*value & (*value - 1)));
+    if (!good) {
+        snprintf(error, OPTION_ERROR_BYTES, "'%.80s' is not %s, from %s to %s", text,
+                 example_of(row->kind), min, max);
+        return -EINVAL;
+    }
+    if (*value < row->min || *value > row->max) {
+        snprintf(error, OPTION_ERROR_BYTES, "'%.80s' is out of range: from %s to %s", text, min,
+                 max);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int parse_bool(const char *text, uint64_t *value, char error[OPTION_ERROR_BYTES])
+{
+    static const char *const words[][2] = {
+        {"no", "yes"}, {"false", "true"}, {"off", "on"}, {"0", "1"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (unsigned w = 0; w < 2; w++)
+            if (strcasecmp(text, words[i][w]) == 0) {
+                *value = w;
+                return 0;
+            }
+    snprintf(error, OPTION_ERROR_BYTES, "'%.80s' is neither yes nor no", text);
+    return -EINVAL;
+}
+
+static int parse_level(const char *text, uint64_t *value, char error[OPTION_ERROR_BYTES])
+{
+    int level = log_level_parse(text);
+    if (level < 0) {
+        snprintf(error, OPTION_ERROR_BYTES, "'%.80s' is not debug, info, warn, error or off", text);
+        return -EINVAL;
+    }
+    *value = (uint64_t)level;
+    return 0;
+}
+
+static int parse_list(const char *text, char *field, char error[OPTION_ERROR_BYTES])
+{
+    char copy[CONFIG_LISTEN_MAX_BYTES];
+    if (strlen(text) >= sizeof copy) {
+        snprintf(error, OPTION_ERROR_BYTES, "is longer than %zu bytes", sizeof copy - 1);
+        return -EINVAL;
+    }
+    memcpy(copy, text, strlen(text) + 1);
+    unsigned count = 0;
+    size_t used = 0;
+    char *rest = copy;
+    for (char *item; (item = strsep(&rest, ","));) {
+        item += strspn(item, " \t");
+        item[strcspn(item, " \t")] = 0;
+        struct sock_address address;
+        if (sock_parse(item, &address, error, OPTION_ERROR_BYTES))
+            return -EINVAL;
+        if (++count > SHARD_LISTENERS) {
+            snprintf(error, OPTION_ERROR_BYTES, "has more than %d addresses", SHARD_LISTENERS);
+            return -EINVAL;
+        }
+        used += (size_t)snprintf(field + used, CONFIG_LISTEN_MAX_BYTES - used, "%s%s",
+                                 count > 1 ? "," : "", item);
+    }
+    return 0;
+}
+
+int option_parse(const struct option_row *row, const char *text, void *field,
+                 char error[OPTION_ERROR_BYTES])
+{
+    switch (row->kind) {
+    case OPTION_LIST:
+        return parse_list(text, field, error);
+    case OPTION_BOOL:
+        return parse_bool(text, field, error);
+    case OPTION_LEVEL:
+        return parse_level(text, field, error);
+    default:
+        return parse_limited(row, text, field, error);
+    }
+}
+
+void option_format(const struct option_row *row, const void *field, char out[OPTION_TEXT_BYTES])
+{
+    const uint64_t *value = field;
+    switch (row->kind) {
+    case OPTION_LIST:
+        snprintf(out, OPTION_TEXT_BYTES, "%s", (const char *)field);
+        break;
+    case OPTION_BOOL:
+        snprintf(out, OPTION_TEXT_BYTES, "%s", *value ? "yes" : "no");
+        break;
+    case OPTION_LEVEL:
+        snprintf(out, OPTION_TEXT_BYTES, "%s", log_level_name((enum log_level) * value));
+        break;
+    default:
+        format_number(row->kind, *value, out, OPTION_TEXT_BYTES);
+    }
+}

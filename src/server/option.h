@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+//
+// One row of config.def: how a value is read, checked and written.
+#pragma once
+
+#include "base/check.h"
+
+#define CONFIG_LISTEN_MAX_BYTES 1024
+#define CONFIG_DURATION_MAX_MS  (24ULL * 3600 * 1000)
+#define OPTION_ERROR_BYTES      384
+#define OPTION_TEXT_BYTES       CONFIG_LISTEN_MAX_BYTES
+
+enum option_kind {
+    OPTION_LIST,
+    OPTION_UINT,
+    OPTION_POWER,
+    OPTION_DURATION,
+    OPTION_BYTES,
+    OPTION_BOOL,
+    OPTION_LEVEL
+};
+
+struct option_row {
+    enum option_kind kind;
+    const char *name;
+    size_t offset; // of the field in struct config: char[CONFIG_LISTEN_MAX_BYTES] or uint64_t
+    uint64_t min, max;
+    const char *hint;
+    const char *text;
+};
+
+// Reads a value into `field`. Returns 0, or -EINVAL with what to write instead in error.
+MUST_USE int option_parse(const struct option_row *row, const char *text, void *field,
+                          char error[OPTION_ERROR_BYTES]);
+
+// Writes a value so that option_parse reads it back.
+void option_format(const struct option_row *row, const void *field, char out[OPTION_TEXT_BYTES]);

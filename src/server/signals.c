@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "server/signals.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+// Beyond the drain's deadline and the Close handshakes; then something is wrong.
+#define STUCK_MS 5000
+
+static sigset_t signals_of_main(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGPIPE); // ignored: a log pipe may close
+    sigaddset(&set, SERVER_SIGNAL_ENDED);
+    return set;
+}
+
+void signals_block(void)
+{
+    sigset_t set = signals_of_main();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+// --- SIGHUP
+
+// What only the main thread uses, or what is atomic.
+static bool apply_live(struct server *server, const struct config *fresh, const char *name)
+{
+    struct config *config = &server->config;
+    if (strcmp(name, "log_level") == 0) {
+        config->log_level = fresh->log_level;
+        log_set_level((enum log_level)fresh->log_level);
+    } else if (strcmp(name, "drain_delay") == 0) {
+        config->drain_delay_ms = fresh->drain_delay_ms;
+    } else if (strcmp(name, "drain_deadline") == 0) {
+        config->drain_deadline_ms = fresh->drain_deadline_ms;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void reload(struct server *server, const struct signals_reload *from)
+{
+    static struct config fresh;
+    char error[CONFIG_ERROR_BYTES], old[OPTION_TEXT_BYTES], new[OPTION_TEXT_BYTES];
+    enum config_action action;
+    if (config_load(&fresh, from->argc, from->argv, environ, &action, error)) {
+        log_error("configuration not reloaded, the old one stays: %s", error);
+        return;
+    }
+    unsigned changed = 0;
+    for (unsigned i = 0; i < config_row_count; i++) {
+        const char *name = config_rows[i].name;
+        option_format(&config_rows[i], config_field(&server->config, i), old);
+        option_format(&config_rows[i], config_field(&fresh, i), new);
+        if (strcmp(old, new) == 0)
+            continue;
+        changed++;
+        // log_write, not log_info: each of up to twenty lines is an event of its own.
+        struct log_site site = {0};
+        bool live = apply_live(server, &fresh, name);
+        if (log_level() <= LOG_WARN)
+            log_write(&site, live ? LOG_INFO : LOG_WARN, "configuration %s: %s -> %s%s", name, old,
+                      new, live ? "" : " takes effect only after a restart");
+    }
+    log_info("configuration reloaded, options changed=%u", changed);
+}
+
+// --- The loop
+
+// The next signal; 0 when none comes until then (UINT64_MAX: waits for ever).
+static int next_signal(uint64_t until_ms)
+{
+    sigset_t set = signals_of_main();
+    for (;;) {
+        uint64_t now_ms = clock_monotonic_ms();
+        uint64_t wait_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+        struct timespec wait = {.tv_sec = (time_t)(wait_ms / 1000),
+                                .tv_nsec = (long)(wait_ms % 1000) * 1000000};
+        int signal = sigtimedwait(&set, NULL, until_ms == UINT64_MAX ? NULL : &wait);
+        if (signal > 0)
+            return signal;
+        if (errno == EAGAIN)
+            return 0;
+    }
+}
+
+struct progress {
+    int phase; // enum shard_phase
+    uint64_t until_ms;
+};
+
+static void go_down(struct server *server, struct progress *progress)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    const struct config *config = &server->config;
+    switch (progress->phase) {
+    case SHARD_RUNNING:
+        progress->phase = SHARD_NOT_READY;
+        progress->until_ms = now_ms + config->drain_delay_ms;
+        break;
+    case SHARD_NOT_READY:
+        progress->phase = SHARD_DRAINING;
+        progress->until_ms =
+            now_ms + config->drain_deadline_ms + config->close_timeout_ms + STUCK_MS;
+        server->group.drain_deadline_ms = (uint32_t)config->drain_deadline_ms;
+        break;
+    default:
+        log_error("the shards did not end in time: ending without them");
+        _exit(1);
+    }
+    server_set_phase(server, (enum shard_phase)progress->phase);
+}
+
+void signals_serve(struct server *server, const struct signals_reload *from)
+{
+    struct progress progress = {.phase = SHARD_RUNNING, .until_ms = UINT64_MAX};
+    while (atomic_load(&server->running)) {
+        int signal = next_signal(progress.until_ms);
+        if (signal == 0) {
+            go_down(server, &progress);
+        } else if (signal == SIGHUP) {
+            reload(server, from);
+        } else if (signal == SIGTERM || signal == SIGINT) {
+            if (progress.phase != SHARD_RUNNING) {
+                log_warn("second signal: ending at once");
+                _exit(1);
+            }
+            log_info("%s: draining over at most %llu ms", signal == SIGTERM ? "SIGTERM" : "SIGINT",
+                     (unsigned long long)(server->config.drain_delay_ms +
+                                          server->config.drain_deadline_ms));
+            go_down(server, &progress);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+//
+// From completions to handlers: the one switch over what the kernel finished.
+#include "shard/shard_internal.h"
+
+#include "base/log.h"
+#include "net/op.h"
+
+#include <errno.h>
+#include <string.h>
+
+void shard_arm_accepts(struct shard *shard)
+{
+    for (unsigned i = 0; i < shard->options.listen_count; i++) {
+        // An accept into a full table would take a connection from the backlog only to drop it.
+        if (shard->accepting & 1U << i || shard->net.open_count >= shard->net.capacity)
+            continue;
+        shard->accepting |= 1U << i;
+        ring_accept(shard->ring, shard->options.listen_fds[i], op_pack(OP_ACCEPT, 0, i));
+    }
+}
+
+void shard_cancel_accepts(struct shard *shard)
+{
+    for (unsigned i = 0; i < shard->options.listen_count; i++)
+        if (shard->accepting & 1U << i)
+            ring_cancel(shard->ring, op_pack(OP_ACCEPT, 0, i), op_pack(OP_CANCEL_ACCEPT, 0, i));
+}
+
+// An accept that is no longer armed is armed again by the tick, not here: a full table would spin.
+static void on_accept(struct shard *shard, const struct ring_completion *c)
+{
+    if (!(c->flags & RING_MORE))
+        shard->accepting &= ~(1U << op_slot(c->user_data));
+    if (c->result >= 0) {
+        bool full = shard->net.open_count >= shard->options.max_connections;
+        link_accepted(&shard->net, (uint32_t)c->result, full);
+        return;
+    }
+    if (c->result == -ECANCELED)
+        return;
+    counter_add(&shard->net.counters.accept_errors, 1);
+    log_warn("accept failed: %s%s", strerror(-c->result),
+             c->result == -ENFILE ? " (every place is taken: raise max_connections or ulimit -n)"
+                                  : "");
+}
+
+static void dispatch(struct shard *shard, const struct ring_completion *c)
+{
+    switch (op_of(c->user_data)) {
+    case OP_INLINE: // settled before
+    case OP_WAKE:   // being awake is all it was for
+    case OP_CANCEL_ACCEPT:
+        return;
+    case OP_ACCEPT:
+        on_accept(shard, c);
+        return;
+    case OP_EVENT:
+        shard->event_armed = false;
+        return;
+    case OP_RECV:
+    case OP_SEND:
+    case OP_CANCEL_RECV:
+    case OP_CANCEL_SEND:
+    case OP_SHUTDOWN:
+    case OP_CLOSE:
+        link_on_completion(&shard->net, c);
+        return;
+    case OP_NONE:
+    case OP_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
+// Two passes: the sends of the last flush are settled and their memory is released before anything
+// new is queued. When more completions are left than fit, some of them may be of that flush, so its
+// memory stays until all have been seen; the rest of the work waits with it.
+void shard_reap(struct shard *shard)
+{
+    uint32_t count;
+    do {
+        count = ring_reap(shard->ring, shard->completions, SHARD_REAP_BATCH);
+        for (uint32_t i = 0; i < count; i++)
+            if (op_of(shard->completions[i].user_data) == OP_INLINE)
+                net_settle(&shard->net, &shard->completions[i]);
+        if (count < SHARD_REAP_BATCH)
+            net_release(&shard->net);
+        for (uint32_t i = 0; i < count; i++)
+            dispatch(shard, &shard->completions[i]);
+    } while (count == SHARD_REAP_BATCH);
+}

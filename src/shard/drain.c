@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+//
+// How a shard ends: it stops accepting, says goodbye at a pace that spreads the reconnects, and at
+// the deadline closes what is left.
+#include "shard/shard_internal.h"
+
+#include "base/log.h"
+
+static void begin(struct shard *shard, enum shard_phase phase)
+{
+    shard->phase = phase;
+    shard->phase_since_ms = shard->net.now_ms;
+    shard->drain_cursor = shard->drain_closed = 0;
+    shard->drain_total = shard->net.open_count;
+    if (phase >= SHARD_DRAINING) {
+        shard->conns.draining = true;
+        shard_cancel_accepts(shard);
+        log_info("draining connections=%u", shard->drain_total);
+    }
+}
+
+// Four fifths of the time are for saying goodbye, the rest for the answers.
+static uint32_t closes_due(const struct shard *shard)
+{
+    uint64_t passed_ms = shard->net.now_ms - shard->phase_since_ms;
+    uint64_t pace_ms = (uint64_t)shard->group->drain_deadline_ms * 4 / 5;
+    if (passed_ms >= pace_ms)
+        return UINT32_MAX;
+    return (uint32_t)((uint64_t)shard->drain_total * passed_ms / pace_ms) + 1;
+}
+
+static void close_some(struct shard *shard)
+{
+    uint32_t due = closes_due(shard);
+    while (shard->drain_closed < due && shard->drain_cursor < shard->net.high_slot) {
+        struct conn *conn = conn_of(&shard->conns, shard->drain_cursor++);
+        if (conn->link.state != LINK_UP)
+            continue;
+        conn_close(&shard->conns, conn, CLOSE_REASON_DRAINING);
+        shard->drain_closed++;
+    }
+}
+
+static void abort_all(struct shard *shard)
+{
+    for (uint32_t slot = 0; slot < shard->net.high_slot; slot++)
+        link_abort(&shard->net, net_link(&shard->net, slot), CLOSE_REASON_DRAINING);
+}
+
+void shard_follow_phase(struct shard *shard)
+{
+    // Acquire pairs with the control thread's release: what it wrote before (the deadline) is seen.
+    enum shard_phase phase =
+        (enum shard_phase)atomic_load_explicit(&shard->group->phase, memory_order_acquire);
+    if (phase != shard->phase)
+        begin(shard, phase);
+    if (phase < SHARD_DRAINING)
+        return;
+    close_some(shard);
+    bool late = shard->net.now_ms - shard->phase_since_ms >= shard->group->drain_deadline_ms;
+    if (late || phase == SHARD_STOPPING)
+        abort_all(shard);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+//
+// One shard: a thread's ring, connections, rooms, timers and memory, and the tick that moves them.
+// Shards share nothing but the queues between them and the counters that /metrics reads.
+//
+// Life: shard_init (any thread) → shard_start (its own thread) → shard_tick until it returns false
+// → all threads joined → shard_settle_mail until nothing moves → shard_fini.
+#pragma once
+
+#include "base/counter.h"
+#include "base/mpsc.h"
+#include "conn/conn.h"
+#include "ring/ring.h"
+#include "shard/mailbox.h"
+
+#define SHARD_MAX           64
+#define SHARD_LISTENERS     8
+#define SHARD_REAP_BATCH    4096
+#define SHARD_FILES_RESERVE 64 // connections beyond the limit that are told so
+
+enum shard_phase { SHARD_RUNNING, SHARD_NOT_READY, SHARD_DRAINING, SHARD_STOPPING };
+
+struct shard;
+
+// What all shards of a server see. Everything but `phase` is constant once the threads run.
+struct shard_group {
+    struct shard *shards[SHARD_MAX];
+    uint16_t count;
+    struct spsc *queues; // count × count, [from * count + to]
+    struct hash_key hash_key;
+    _Atomic int
+        phase; // enum shard_phase; written by the control thread, which then wakes the shards
+    uint32_t drain_deadline_ms;
+};
+
+struct shard_options {
+    uint16_t index;
+    struct shard_group *group;
+    struct ring_options ring; // files is set by shard_start
+    struct net_limits limits;
+    struct conn_options conn;
+    const struct conn_ops *conn_ops; // context: conn_context
+    void *conn_context;
+    uint32_t max_connections; // of this shard
+    uint32_t max_rooms;
+    int listen_fds[SHARD_LISTENERS]; // owned by the caller until shard_fini
+    unsigned listen_count;
+    void *send_memory; // this shard's part of the registered memory, or NULL
+    size_t send_memory_bytes;
+    void *registered; // the whole of it, registered in every ring
+    size_t registered_bytes;
+};
+
+struct shard_counters {
+#define COUNTER(name, kind, help) counter name;
+#include "shard/shard_counters.def"
+#undef COUNTER
+    struct histogram tick; // work of a tick, without waiting
+};
+
+// Runs that go to every open connection of this shard, oldest first.
+struct broadcasts {
+    struct run **runs;
+    uint32_t count, capacity;
+    uint32_t cursor; // slot up to which the first run has been given
+};
+
+struct shard {
+    _Alignas(
+        CACHE_LINE_BYTES) _Atomic bool sleeping; // set before waiting; whoever clears it wakes us
+    int event_fd;                                // for threads without a ring
+    _Alignas(CACHE_LINE_BYTES) struct shard_options options;
+    struct shard_group *group;
+    struct ring *ring;
+    struct frame_pool frames;
+    struct run_pool runs;
+    struct hub hub;
+    struct net net;
+    struct conns conns;
+    struct mailbox mailboxes[SHARD_MAX]; // to each peer
+    struct broadcasts broadcasts;
+    struct ring_completion *completions; // SHARD_REAP_BATCH
+    enum shard_phase phase;              // as last seen
+    uint64_t phase_since_ms;
+    uint32_t drain_cursor, drain_total, drain_closed;
+    uint32_t accepting; // bit i: listener i is armed
+    bool zerocopy;      // the memory could be registered
+    bool event_armed;
+    uint64_t (*clock_ms)(void); // clock_monotonic_ms, or a simulation's
+    struct shard_counters counters;
+};
+
+// Returns 0 or -errno. Opens the shard's eventfd.
+MUST_USE int shard_init(struct shard *shard, const struct shard_options *options);
+
+// Thread: the shard's, from here on. Creates the ring. Returns 0 or -errno.
+MUST_USE int shard_start(struct shard *shard);
+
+// One turn of the loop. False when the shard has stopped: everything closed.
+bool shard_tick(struct shard *shard);
+
+// After all shards have stopped, on one thread: handles mails that were still under way; false when
+// there were none.
+bool shard_settle_mail(struct shard *shard);
+void shard_fini(struct shard *shard);
+
+// Thread: any. The phase, or what else the shard looks at in a tick, has changed.
+void shard_interrupt(struct shard *shard);

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+//
+// Private to src/shard: the parts of a tick, which shard.c puts in order.
+#pragma once
+
+#include "shard/shard.h"
+
+// dispatch.c: what the kernel finished.
+void shard_arm_accepts(struct shard *shard);
+void shard_cancel_accepts(struct shard *shard);
+void shard_reap(struct shard *shard);
+
+// mail.c: what other shards posted, and what is posted to them.
+extern const struct hub_ops shard_hub_ops;
+bool shard_mail_visible(struct shard *shard);
+// Returns true when the budget ran out.
+bool shard_drain_mail(struct shard *shard, uint32_t budget);
+void shard_post(struct shard *shard, uint16_t to, const struct mail *mail);
+void shard_flush_mail(struct shard *shard);
+bool shard_mail_waiting(const struct shard *shard);
+
+// broadcast.c: what goes to every connection. Takes the frame's reference.
+void shard_broadcast(struct shard *shard, struct frame *frame);
+void shard_flush_broadcasts(struct shard *shard, uint32_t budget);
+void shard_drop_broadcasts(struct shard *shard);
+
+// drain.c: how a shard ends.
+void shard_follow_phase(struct shard *shard);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "load/options.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static struct options options;
+static char error[512];
+
+// Splits at blanks; the text stays valid as long as `options` is read.
+static enum options_result parse(const char *line)
+{
+    static char copy[512];
+    static char program[] = "ringcast-bench";
+    char *argv[32] = {program};
+    int argc = 1;
+    strncpy(copy, line, sizeof copy - 1);
+    for (char *save, *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+        argv[argc++] = word;
+    error[0] = 0;
+    return options_parse(&options, argc, argv, error, sizeof error);
+}
+
+Test(options, defaults)
+{
+    cr_assert_eq(parse("fanout"), OPTIONS_RUN);
+    cr_assert_str_eq(options.scenario, "fanout");
+    cr_assert_null(options.url);
+    cr_assert_eq(options.connections, 100);
+    cr_assert_eq(options.window, 1);
+    cr_assert_eq(options.rate, 0);
+    cr_assert_eq(options.duration_ns, UINT64_C(5000000000));
+}
+
+Test(options, all_kinds_in_any_order)
+{
+    cr_assert_eq(parse("-n 10k echo --window=16 -b ws://h:1/ -d 250ms --pin 1,3 --seed 99"),
+                 OPTIONS_RUN, "%s", error);
+    cr_assert_str_eq(options.scenario, "echo");
+    cr_assert_str_eq(options.url, "ws://h:1/");
+    cr_assert_eq(options.connections, 10000);
+    cr_assert_eq(options.window, 16);
+    cr_assert(options.binary);
+    cr_assert_eq(options.duration_ns, UINT64_C(250000000));
+    cr_assert_eq(options.cpu_count, 2);
+    cr_assert_eq(options.cpus[1], 3);
+    cr_assert_eq(options.seed, 99);
+    cr_assert_eq(parse("fanout --rate 2.5k --pid 1,2"), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.rate, 2500);
+    cr_assert_eq(options.pid_count, 2);
+}
+
+Test(options, help_and_version)
+{
+    cr_assert_eq(parse("--help"), OPTIONS_HELP);
+    cr_assert_eq(parse("-h"), OPTIONS_HELP);
+    cr_assert_eq(parse("--version"), OPTIONS_VERSION);
+}
+
+Test(options, bad_ones_say_why)
+{
+    static const struct {
+        const char *line, *why;
+    } bad[] = {
+        {"", "which scenario"},
+        {"fanout a b", "one URL"},
+        {"fanout -n", "needs a value"},
+        {"fanout --no-such", "no such option"},
+        {"fanout -n 0", "from 1"},
+        {"fanout -n ten", "from 1"},
+        {"fanout -n 10x", "from 1"},
+        {"fanout -d never", "a time"},
+        {"fanout --rate -5", "number per second"},
+        {"fanout --pin 1,,2", "commas"},
+        {"fanout --pid 0", "commas"},
+        {"fanout --rate 5 --window 3", "exclude"},
+        {"fanout --pid 5 --spawn x", "exclude"},
+        {"fanout -n 5 -r 6", "more rooms"},
+        {"fanout -n 5 -p 6", "that many members"},
+        {"fanout -s 47", "48 bytes"},
+        {"fanout -b -s 23", "24 bytes"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cr_assert_eq(parse(bad[i].line), OPTIONS_BAD, "%s", bad[i].line);
+        cr_assert_not_null(strstr(error, bad[i].why), "%s: %s", bad[i].line, error);
+    }
+}
+
+Test(options, durations)
+{
+    uint64_t ns;
+    cr_assert_eq(options_parse_duration("1.5", &ns), 0);
+    cr_assert_eq(ns, UINT64_C(1500000000));
+    cr_assert_eq(options_parse_duration("20us", &ns), 0);
+    cr_assert_eq(ns, 20000);
+    cr_assert_eq(options_parse_duration("2m", &ns), 0);
+    cr_assert_eq(ns, UINT64_C(120000000000));
+    cr_assert_neq(options_parse_duration("", &ns), 0);
+    cr_assert_neq(options_parse_duration("-1s", &ns), 0);
+    cr_assert_neq(options_parse_duration("1x", &ns), 0);
+    cr_assert_neq(options_parse_duration("nan", &ns), 0);
+}
+
+Test(options, counts)
+{
+    uint64_t value;
+    cr_assert_eq(options_parse_count("64k", &value), 0);
+    cr_assert_eq(value, 64000);
+    cr_assert_eq(options_parse_count("64Ki", &value), 0);
+    cr_assert_eq(value, 65536);
+    cr_assert_eq(options_parse_count("1.5M", &value), 0);
+    cr_assert_eq(value, 1500000);
+    cr_assert_neq(options_parse_count("k", &value), 0);
+    cr_assert_neq(options_parse_count("1kk", &value), 0);
+    cr_assert_neq(options_parse_count("-1", &value), 0);
+    cr_assert_neq(options_parse_count("inf", &value), 0);
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+//
+// What ring.h promises, asked of the real kernel: above all that no byte is lost in silence.
+#include "ring/ring.h"
+
+#include "ring/sock.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define FILES 16
+
+struct pair {
+    struct ring *ring;
+    int listener, client;
+    uint32_t file; // the client's other end
+};
+
+static struct ring_features probed(void)
+{
+    struct ring_features features;
+    char error[256];
+    cr_assert(ring_probe(&features, error, sizeof error) == 0, "%s", error);
+    return features;
+}
+
+static struct ring *new_ring(void)
+{
+    struct ring *ring;
+    struct ring_options options = {.sq_entries = 64,
+                                   .cq_entries = 256,
+                                   .files = FILES,
+                                   .recv_buffers = 8,
+                                   .recv_buffer_bytes = 256,
+                                   .features = probed()};
+    cr_assert(ring_create(&ring, &options) == 0);
+    return ring;
+}
+
+// The next completion, within two seconds.
+static struct ring_completion next(struct ring *ring)
+{
+    struct ring_completion c;
+    for (int i = 0; i < 200; i++) {
+        if (ring_reap(ring, &c, 1) == 1)
+            return c;
+        cr_assert(ring_enter(ring, 10) == 0);
+    }
+    cr_assert(false, "no completion came");
+    return c;
+}
+
+static int client_of(int listener)
+{
+    struct sock_address address;
+    cr_assert(sock_local(listener, &address) == 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert(connect(fd, (const void *)&address.storage, address.bytes) == 0);
+    return fd;
+}
+
+static struct pair new_pair(void)
+{
+    struct sock_address address;
+    char error[160];
+    struct pair p = {.ring = new_ring()};
+    cr_assert(sock_parse("127.0.0.1:0", &address, error, sizeof error) == 0);
+    p.listener = sock_listen(&address, 16);
+    cr_assert(p.listener >= 0);
+    ring_accept(p.ring, p.listener, 1);
+    p.client = client_of(p.listener);
+    struct ring_completion c = next(p.ring);
+    cr_assert(c.user_data == 1 && c.result >= 0 && (c.flags & RING_MORE));
+    p.file = (uint32_t)c.result;
+    return p;
+}
+
+static void free_pair(struct pair *p)
+{
+    ring_destroy(p->ring);
+    close(p->listener);
+    close(p->client);
+}
+
+static size_t read_all(int fd)
+{
+    static char trash[1 << 16];
+    size_t total = 0;
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    while (poll(&poll_fd, 1, 100) == 1) {
+        ssize_t got = recv(fd, trash, sizeof trash, MSG_DONTWAIT);
+        if (got <= 0)
+            break;
+        total += (size_t)got;
+    }
+    return total;
+}
+
+Test(ring_uring, inline_sends_lose_nothing_in_silence)
+{
+    struct pair p = new_pair();
+    size_t piece = 1 << 20, reported = 0, silent = 64;
+    char *bytes = calloc(1, piece);
+    for (uint64_t i = 0; i < 64; i++) {
+        struct ring_completion c;
+        ring_send_inline(p.ring, p.file, bytes, (uint32_t)piece, 100 + i);
+        cr_assert(ring_enter(p.ring, 0) == 0);
+        while (ring_reap(p.ring, &c, 1) == 1) {
+            cr_assert(c.user_data == 100 + i);
+            cr_assert(c.result == -EAGAIN || (c.result > 0 && (size_t)c.result < piece));
+            reported += c.result > 0 ? (size_t)c.result : 0;
+            silent--;
+        }
+    }
+    cr_assert(silent > 0 && silent < 64);
+    cr_assert(read_all(p.client) == silent * piece + reported);
+    free(bytes);
+    free_pair(&p);
+}
+
+Test(ring_uring, receive_is_multishot_and_buffers_come_back)
+{
+    struct pair p = new_pair();
+    ring_recv(p.ring, p.file, 7);
+    cr_assert(ring_enter(p.ring, 0) == 0);
+    // Many more times than there are buffers.
+    for (int i = 0; i < 100; i++) {
+        cr_assert(send(p.client, &i, sizeof i, 0) == sizeof i);
+        struct ring_completion c = next(p.ring);
+        cr_assert(c.user_data == 7 && c.result == sizeof i && (c.flags & RING_MORE));
+        uint16_t id = ring_completion_buffer(&c);
+        cr_assert(memcmp(ring_buffer(p.ring, id), &i, sizeof i) == 0);
+        ring_buffer_return(p.ring, id);
+    }
+    free_pair(&p);
+}
+
+Test(ring_uring, receive_ends_without_buffers_and_can_be_armed_again)
+{
+    struct pair p = new_pair();
+    char bytes[256 * 10];
+    memset(bytes, 'x', sizeof bytes);
+    ring_recv(p.ring, p.file, 7);
+    cr_assert(ring_enter(p.ring, 0) == 0);
+    cr_assert(send(p.client, bytes, sizeof bytes, 0) == sizeof bytes);
+    size_t got = 0;
+    uint16_t ids[8];
+    int held = 0;
+    struct ring_completion c;
+    for (;;) {
+        c = next(p.ring);
+        if (c.result < 0)
+            break;
+        got += (size_t)c.result;
+        ids[held++] = ring_completion_buffer(&c);
+    }
+    cr_assert(c.result == -ENOBUFS && !(c.flags & RING_MORE) && held == 8);
+    while (held)
+        ring_buffer_return(p.ring, ids[--held]);
+    ring_recv(p.ring, p.file, 8);
+    while (got < sizeof bytes) {
+        c = next(p.ring);
+        cr_assert(c.user_data == 8 && c.result > 0);
+        got += (size_t)c.result;
+        ring_buffer_return(p.ring, ring_completion_buffer(&c));
+    }
+    free_pair(&p);
+}
+
+Test(ring_uring, cancel_close_and_reuse_of_a_file)
+{
+    struct pair p = new_pair();
+    ring_recv(p.ring, p.file, 7);
+    ring_cancel(p.ring, 7, 8);
+    bool cancelled = false, ended = false;
+    while (!cancelled || !ended) {
+        struct ring_completion c = next(p.ring);
+        cancelled |= c.user_data == 8;
+        ended |= c.user_data == 7 && c.result == -ECANCELED && !(c.flags & RING_MORE);
+    }
+    ring_close(p.ring, p.file, 9);
+    struct ring_completion c = next(p.ring);
+    cr_assert(c.user_data == 9 && c.result == 0);
+    char byte;
+    cr_assert(recv(p.client, &byte, 1, 0) == 0, "the peer must see the end of the stream");
+    free_pair(&p);
+}
+
+Test(ring_uring, zero_copy_tells_when_the_memory_is_free)
+{
+    struct pair p = new_pair();
+    size_t bytes = 1 << 16;
+    void *memory = aligned_alloc(4096, bytes);
+    memset(memory, 'z', bytes);
+    if (!probed().send_zc || ring_register_memory(p.ring, memory, bytes, -1)) {
+        free_pair(&p);
+        cr_skip_test("no zero-copy, or too little lockable memory");
+    }
+    ring_send_zc(p.ring, p.file, memory, (uint32_t)bytes, 5);
+    bool sent = false, free_again = false;
+    cr_assert(ring_enter(p.ring, 0) == 0);
+    size_t received = read_all(p.client);
+    while (!sent || !free_again) {
+        struct ring_completion c = next(p.ring);
+        cr_assert(c.user_data == 5);
+        if (c.flags & RING_NOTIF) {
+            free_again = true;
+        } else {
+            cr_assert(c.result == (int)bytes && (c.flags & RING_MORE));
+            sent = true;
+        }
+    }
+    cr_assert(received + read_all(p.client) == bytes);
+    ring_destroy(p.ring);
+    free(memory);
+    close(p.listener);
+    close(p.client);
+}
+
+Test(ring_uring, wakes_another_ring)
+{
+    struct ring *from = new_ring(), *to = new_ring();
+    ring_wake(from, ring_fd(to), 42);
+    cr_assert(ring_enter(from, 0) == 0);
+    struct ring_completion c = next(to);
+    cr_assert(c.user_data == 42 && c.result == 0);
+    cr_assert(ring_reap(from, &c, 1) == 0, "a wake that worked is silent");
+    ring_destroy(from);
+    ring_destroy(to);
+}
+
+Test(ring_uring, wakes_on_an_eventfd_and_on_time)
+{
+    struct ring *ring = new_ring();
+    int fd = eventfd(0, EFD_CLOEXEC);
+    uint64_t one = 1;
+    ring_read_event(ring, fd, 3);
+    cr_assert(ring_enter(ring, 1) == 0, "a deadline is no error");
+    cr_assert(write(fd, &one, sizeof one) == sizeof one);
+    struct ring_completion c = next(ring);
+    cr_assert(c.user_data == 3 && c.result == sizeof one);
+    ring_destroy(ring);
+    close(fd);
+}
