@@ -61,6 +61,8 @@ void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason
     if (conn->link.reason == CLOSE_REASON_NONE)
         conn->link.reason = (uint8_t)reason;
     conn->state = CONN_CLOSE_SENT;
+    conn->waiting = false;
+    hub_leave_all(conns->hub, conn->link.slot); // no message may follow the Close frame
     arm(conns, conn, conns->options.close_timeout_ms);
     if (conn->link.paused) // a publisher that waits would not hear the peer's answer
         conn_end(conns, conn, reason, true);
@@ -107,7 +109,8 @@ void conns_resume_waiting(struct conns *conns)
         link_resume(conns->net, &conn->link); // may wait anew: appended behind `count`
     }
     uint32_t added = conns->waiting_count - count;
-    memmove(conns->waiting + kept, conns->waiting + count, added * sizeof *conns->waiting);
+    if (added)
+        memmove(conns->waiting + kept, conns->waiting + count, added * sizeof *conns->waiting);
     conns->waiting_count = kept + added;
 }
 

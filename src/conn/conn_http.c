@@ -37,7 +37,7 @@ void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const 
     else if (status == 503)
         page.extra = "Retry-After: 1\r\n";
     counter_add(&conns->counters.http_errors, 1);
-    answer(conns, conn, &page, false);
+    answer(conns, conn, &page, conn->http->request.method == HTTP_HEAD);
     // The rest of the request may still be on its way; closing at once could reset our answer away.
     conn_end(conns, conn, CLOSE_REASON_HTTP_ERROR, true);
 }
@@ -154,7 +154,8 @@ static void page(struct conns *conns, struct conn *conn)
     }
     counter_add(&conns->counters.http_requests, 1);
     answer(conns, conn, &page, request->method == HTTP_HEAD);
-    conn_end(conns, conn, CLOSE_REASON_HTTP_DONE, request->has_body);
+    // A body or a pipelined request may follow; closing at once could reset our answer away.
+    conn_end(conns, conn, CLOSE_REASON_HTTP_DONE, true);
 }
 
 static void handle(struct conns *conns, struct conn *conn)

@@ -26,10 +26,18 @@
 #include "hub/mail.h"
 #include "hub/room.h"
 
-#define HUB_RUN_MAX_BYTES    (64 * 1024)   // messages are laid end to end up to this length
-#define HUB_RUN_MAX_EXCLUDED 64            // messages of a run that leave somebody out
-#define HUB_PENDING_MARK     (1024 * 1024) // bytes waiting in a room above which it is congested
-#define HUB_PENDING_FRAMES   8192          // the same, in messages
+#ifndef HUB_RUN_MAX_BYTES
+#define HUB_RUN_MAX_BYTES (64 * 1024) // messages are laid end to end up to this length
+#endif
+#ifndef HUB_RUN_MAX_EXCLUDED
+#define HUB_RUN_MAX_EXCLUDED 64 // messages of a run that leave somebody out
+#endif
+#ifndef HUB_PENDING_MARK
+#define HUB_PENDING_MARK (1024 * 1024) // bytes waiting in a room above which it is congested
+#endif
+#ifndef HUB_PENDING_FRAMES
+#define HUB_PENDING_FRAMES 8192 // the same, in messages
+#endif
 
 struct hub_ops {
     // The rooms of a local connection.

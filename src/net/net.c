@@ -28,7 +28,9 @@ int net_init(struct net *net, const struct net_options *options)
     list_init(&net->ending);
     list_init(&net->dying);
     list_init(&net->kicked);
-    arena_init(&net->arena, ARENA_CHUNK_BYTES, ARENA_SPARE_MAX);
+    for (int i = 0; i < 2; i++)
+        arena_init(&net->arenas[i], ARENA_CHUNK_BYTES, ARENA_SPARE_MAX);
+    net->arena = &net->arenas[0];
     // Reserved, not touched: a connection's memory appears when its slot is first used.
     void *links = mmap(NULL, net->capacity * net->link_bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -42,7 +44,8 @@ void net_fini(struct net *net)
 {
     CHECK(net->open_count == 0 && !net->dirty_first);
     net_release(net);
-    arena_fini(&net->arena);
+    for (int i = 0; i < 2; i++)
+        arena_fini(&net->arenas[i]);
     free(net->sent);
     free(net->held);
     munmap(net->links, net->capacity * net->link_bytes);

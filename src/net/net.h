@@ -55,7 +55,8 @@ struct net {
     uint32_t max_links;  // above this many on_open says `full`
     uint32_t tick;
     uint64_t now_ms;
-    struct arena arena;
+    struct arena arenas[2]; // scratch memory, of this flush and of the last one, by turns
+    struct arena *arena;    // what is being filled
     struct outgoing *dirty_first, **dirty_last;
     struct sent_record *sent; // of the last flush
     uint32_t sent_count, sent_capacity;

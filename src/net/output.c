@@ -218,7 +218,7 @@ static struct segment *add_segment(struct net *net, struct link *link)
     struct outgoing *outgoing = link->outgoing;
     struct segment *segment;
     if (!outgoing) {
-        outgoing = arena_alloc(&net->arena, sizeof *outgoing, _Alignof(struct outgoing));
+        outgoing = arena_alloc(net->arena, sizeof *outgoing, _Alignof(struct outgoing));
         if (!outgoing)
             return NULL;
         *outgoing = (struct outgoing){.link = link};
@@ -227,7 +227,7 @@ static struct segment *add_segment(struct net *net, struct link *link)
         net->dirty_last = &outgoing->next;
         segment = &outgoing->first;
     } else {
-        segment = arena_alloc(&net->arena, sizeof *segment, _Alignof(struct segment));
+        segment = arena_alloc(net->arena, sizeof *segment, _Alignof(struct segment));
         if (!segment)
             return NULL;
         outgoing->last->next = segment;
@@ -285,12 +285,12 @@ void net_send_bytes(struct net *net, struct link *link, const void *head, size_t
         return;
     }
     struct segment *last = link->outgoing ? link->outgoing->last : NULL;
-    if (last && !last->run && arena_extend(&net->arena, last->bytes + last->len, len)) {
-        copy2(net->arena.cursor - len, head, head_bytes, body, body_bytes);
+    if (last && !last->run && arena_extend(net->arena, last->bytes + last->len, len)) {
+        copy2(net->arena->cursor - len, head, head_bytes, body, body_bytes);
     } else {
         // The bytes come behind the segment, so that the next ones can be laid behind them.
         struct segment *segment = add_segment(net, link);
-        uint8_t *bytes = segment ? arena_alloc(&net->arena, len, 1) : NULL;
+        uint8_t *bytes = segment ? arena_alloc(net->arena, len, 1) : NULL;
         if (!bytes) {
             out_of_memory(net, link);
             return;
@@ -368,7 +368,7 @@ static void send_one(struct net *net, struct link *link, const struct segment *s
 
 static void send_joined(struct net *net, struct link *link, struct outgoing *outgoing)
 {
-    uint8_t *joined = arena_alloc(&net->arena, outgoing->bytes, 1);
+    uint8_t *joined = arena_alloc(net->arena, outgoing->bytes, 1);
     if (!joined) {
         drop_segments(net, outgoing);
         out_of_memory(net, link);
@@ -421,6 +421,11 @@ static void flush_link(struct net *net, struct outgoing *outgoing)
         send_gathered(net, link, outgoing);
 }
 
+static struct arena *other_arena(struct net *net)
+{
+    return net->arena == &net->arenas[0] ? &net->arenas[1] : &net->arenas[0];
+}
+
 void net_flush(struct net *net)
 {
     struct outgoing *outgoing = net->dirty_first;
@@ -431,6 +436,8 @@ void net_flush(struct net *net)
         flush_link(net, outgoing);
         outgoing = next;
     }
+    // What is queued from here on must survive the release of what has just been sent.
+    net->arena = other_arena(net);
     // Links with a backlog that got no send in this tick. Those that did are looked at in the next
     // one.
     struct list waiting;
@@ -484,5 +491,5 @@ void net_release(struct net *net)
         run_unref(net->runs, net->held[i]);
     net->held_count = 0;
     net->sent_count = 0;
-    arena_reset(&net->arena);
+    arena_reset(other_arena(net));
 }

@@ -151,7 +151,7 @@ static void write_process(FILE *out, const struct server *server)
     fprintf(out, "ringcast_shards %u\n", server->group.count);
     head(out, "max_connections", "gauge", "Connections that there is place for");
     fprintf(out, "ringcast_max_connections %" PRIu64 "\n", server->capacity);
-    head(out, "ready", "gauge", "1 when new clients are welcome");
+    head(out, "ready", "gauge", "Whether new clients are welcome: 1 or 0");
     fprintf(out, "ringcast_ready %d\n", phase == SHARD_RUNNING);
 }
 

@@ -75,7 +75,7 @@ static void format_number(enum option_kind kind, uint64_t value, char *out, size
     for (const struct unit *unit = best; unit->name; unit++)
         if (value && value % unit->factor == 0 && unit->factor > best->factor)
             best = unit;
-    snprintf(out, out_bytes, "%" PRIu64 "%s", value, value ? best->name : "");
+    snprintf(out, out_bytes, "%" PRIu64 "%s", value / best->factor, value ? best->name : "");
 }
 
 static int parse_limited(const struct option_row *row, const char *text, uint64_t *value,

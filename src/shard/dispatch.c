@@ -37,7 +37,9 @@ static void on_accept(struct shard *shard, const struct ring_completion *c)
         link_accepted(&shard->net, (uint32_t)c->result, full);
         return;
     }
-    if (c->result == -ECANCELED)
+    // The control thread shuts the listeners down behind its change of phase.
+    if (c->result == -ECANCELED ||
+        atomic_load_explicit(&shard->group->phase, memory_order_relaxed) >= SHARD_DRAINING)
         return;
     counter_add(&shard->net.counters.accept_errors, 1);
     log_warn("accept failed: %s%s", strerror(-c->result),

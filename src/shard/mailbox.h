@@ -10,7 +10,9 @@
 #include "hub/mail.h"
 
 #define MAILBOX_QUEUE_MAILS 4096
-#define MAILBOX_CROWDED     1024
+#ifndef MAILBOX_CROWDED
+#define MAILBOX_CROWDED 1024
+#endif
 
 struct mailbox {
     struct spsc *queue;   // to the peer; NULL for the shard itself

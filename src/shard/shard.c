@@ -13,7 +13,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SENDS_PER_TICK  512  // of fan-outs: other connections are served between two slices
+#ifndef SENDS_PER_TICK
+#define SENDS_PER_TICK 512 // of fan-outs: other connections are served between two slices
+#endif
 #define MAIL_PER_TICK   4096 // mails from each peer
 #define TIMERS_PER_TICK 1024
 #define REAPED_MAX      64 // ids named in the log

@@ -13,9 +13,11 @@
 #include "ring/ring.h"
 #include "shard/mailbox.h"
 
-#define SHARD_MAX           64
-#define SHARD_LISTENERS     8
-#define SHARD_REAP_BATCH    4096
+#define SHARD_MAX       64
+#define SHARD_LISTENERS 8
+#ifndef SHARD_REAP_BATCH
+#define SHARD_REAP_BATCH 4096
+#endif
 #define SHARD_FILES_RESERVE 64 // connections beyond the limit that are told so
 
 enum shard_phase { SHARD_RUNNING, SHARD_NOT_READY, SHARD_DRAINING, SHARD_STOPPING };

@@ -19,10 +19,14 @@ Test(ring_probe, finds_what_this_kernel_does)
 Test(ring_probe, names_cause_and_remedy)
 {
     // Without a free descriptor no ring can be made: the message must say what to raise.
-    struct rlimit none = {3, 3};
+    struct rlimit before, none;
     struct ring_features features;
     char error[256] = "";
+    cr_assert(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    none = (struct rlimit){3, before.rlim_max};
     cr_assert(setrlimit(RLIMIT_NOFILE, &none) == 0);
-    cr_assert(ring_probe(&features, error, sizeof error) == -EMFILE);
+    int result = ring_probe(&features, error, sizeof error);
+    cr_assert(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    cr_assert(result == -EMFILE);
     cr_assert(strstr(error, "ulimit -n") != NULL);
 }
