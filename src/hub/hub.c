@@ -192,6 +192,14 @@ static void abandon_if_empty(struct hub *hub, uint32_t slot)
         leave_home(hub, slot);
 }
 
+// The entry's member must know where it is now.
+static void entry_moved(struct hub *hub, struct room *room, uint32_t index)
+{
+    const struct room_entry *entry = &room->entries[index];
+    struct memberships *theirs = hub->ops->memberships(hub->context, entry->connection);
+    memberships_at(theirs, entry->membership)->index = index;
+}
+
 enum hub_join hub_join(struct hub *hub, uint32_t connection, const uint8_t *name, size_t name_len)
 {
     CHECK(name_len >= 1 && name_len <= ROOM_NAME_MAX_BYTES);
@@ -207,12 +215,15 @@ enum hub_join hub_join(struct hub *hub, uint32_t connection, const uint8_t *name
     if (slot == MAP_NONE)
         return refuse(hub);
     struct room *room = slab_at(&hub->rooms, slot);
-    if (room_add(room, connection, of->count)) {
+    uint32_t index, moved;
+    if (room_add(room, connection, of->count, &index, &moved)) {
         abandon_if_empty(hub, slot);
         return refuse(hub);
     }
+    if (moved != ROOM_NONE)
+        entry_moved(hub, room, moved);
     of->count++;
-    *memberships_at(of, of->count - 1) = (struct membership){slot, room->count - 1};
+    *memberships_at(of, of->count - 1) = (struct membership){slot, index};
     counter_add(&hub->counters.memberships, 1);
     return joined_now(room);
 }
@@ -223,11 +234,8 @@ static void leave(struct hub *hub, struct memberships *of, uint32_t index)
     struct room *room = slab_at(&hub->rooms, gone.room);
     uint32_t moved[2];
     uint32_t moves = room_remove(room, gone.index, moved);
-    for (uint32_t i = 0; i < moves; i++) {
-        const struct room_entry *entry = &room->entries[moved[i]];
-        struct memberships *theirs = hub->ops->memberships(hub->context, entry->connection);
-        memberships_at(theirs, entry->membership)->index = moved[i];
-    }
+    for (uint32_t i = 0; i < moves; i++)
+        entry_moved(hub, room, moved[i]);
     remove_membership(hub, of, index);
     counter_add(&hub->counters.memberships, (uint64_t)-1);
     abandon_if_empty(hub, gone.room);

@@ -31,14 +31,25 @@ static int grow(void **array, uint32_t count, uint32_t *capacity, size_t item_by
     return 0;
 }
 
-int room_add(struct room *room, uint32_t connection, uint32_t membership)
+int room_add(struct room *room, uint32_t connection, uint32_t membership, uint32_t *index,
+             uint32_t *moved)
 {
     void *entries = room->entries;
     int error = grow(&entries, room->count, &room->capacity, sizeof *room->entries);
     room->entries = entries;
     if (error)
         return error;
-    room->entries[room->count++] =
+    *index = room->count++;
+    *moved = ROOM_NONE;
+    if (room->run) {
+        // The run was published before the join: the new one goes among those who have it.
+        if (room->cursor != *index) {
+            room->entries[*index] = room->entries[room->cursor];
+            *moved = *index;
+        }
+        *index = room->cursor++;
+    }
+    room->entries[*index] =
         (struct room_entry){.connection = connection, .membership = membership & 0x7fffffffU};
     return 0;
 }

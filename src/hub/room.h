@@ -75,8 +75,13 @@ struct room {
     bool congested; // the home has been told that we lag
 };
 
-// Adds the member behind the cursor; 0 or -ENOMEM. Room must not contain it.
-MUST_USE int room_add(struct room *room, uint32_t connection, uint32_t membership);
+#define ROOM_NONE UINT32_MAX
+
+// Adds a member, which gets what is not yet in a run: never again what it had before a leave and a
+// join. Its index goes to *index; the entry that made way for it, if any, is now at *moved (else
+// ROOM_NONE). 0 or -ENOMEM. The room must not contain it.
+MUST_USE int room_add(struct room *room, uint32_t connection, uint32_t membership, uint32_t *index,
+                      uint32_t *moved);
 
 // Removes the entry at this index. Up to two other entries move to close the gap: they are reported
 // in moved[] as their new indices, and the count of them is returned.

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FREE_MAX 4096 // runs kept for reuse
+#ifndef RUN_FREE_MAX
+#define RUN_FREE_MAX 4096 // runs kept for reuse
+#endif
 
 void run_pool_init(struct run_pool *pool, struct frame_pool *frames)
 {
@@ -55,7 +57,7 @@ void run_unref(struct run_pool *pool, struct run *run)
         return;
     frame_unref(pool->frames, run->frame);
     pool->live_count--;
-    if (pool->free_count >= FREE_MAX) {
+    if (pool->free_count + 1 > RUN_FREE_MAX) {
         free(run);
         return;
     }
