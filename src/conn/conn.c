@@ -143,8 +143,7 @@ static bool check_open(struct conns *conns, struct conn *conn, uint64_t *wait_ms
     if (o->outbound_age_ms && backlog && backlog->count) {
         uint32_t age_ms = since(conns, backlog_oldest_ms(backlog));
         if (age_ms >= o->outbound_age_ms) {
-            counter_add(&conns->net->counters.evictions, 1);
-            conn_fail(conns, conn, CLOSE_REASON_SLOW_AGE);
+            net_evict(conns->net, &conn->link, CLOSE_REASON_SLOW_AGE);
             return true;
         }
         at_most(wait_ms, o->outbound_age_ms - age_ms);

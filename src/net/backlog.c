@@ -98,6 +98,7 @@ static void pop(struct backlog *backlog, struct run_pool *runs)
     backlog->head = (backlog->head + 1) & (backlog->capacity - 1);
     backlog->count--;
     backlog->head_sent_bytes = 0;
+    backlog->head_is_rest = false;
     run_unref(runs, run);
 }
 
@@ -120,7 +121,7 @@ void backlog_advance(struct backlog *backlog, uint32_t sent_bytes, struct run_po
 void backlog_truncate(struct backlog *backlog, struct run_pool *runs)
 {
     uint32_t keep = backlog->flight_count;
-    if (keep == 0 && backlog->head_sent_bytes)
+    if (keep == 0 && (backlog->head_sent_bytes || backlog->head_is_rest))
         keep = 1;
     while (backlog->count > keep) {
         struct run *run = at(backlog, --backlog->count)->run;

@@ -23,6 +23,7 @@ struct backlog {
     struct backlog_entry *entries; // ring of `capacity` (a power of two) entries
     uint32_t head, count, capacity;
     uint32_t head_sent_bytes; // of the first run, already in the socket
+    bool head_is_rest;        // the first run is the rest of something that is half sent
     uint32_t messages;        // in all entries
     uint64_t bytes;           // in all entries, less head_sent_bytes
     uint32_t flight_count;    // entries in flight

@@ -24,6 +24,7 @@ static uint64_t user_data(const struct link *link, enum op op)
 static void arm_recv(struct net *net, struct link *link)
 {
     CHECK(!(link->inflight & LINK_RECV));
+    link->rearmed = link->inflight & LINK_CANCEL_RECV;
     link->inflight |= LINK_RECV;
     ring_recv(net->ring, link->slot, user_data(link, OP_RECV));
 }
@@ -290,6 +291,15 @@ static void on_recv(struct net *net, struct link *link, const struct ring_comple
         arm_recv(net, link);
 }
 
+static void on_recv_cancelled(struct net *net, struct link *link)
+{
+    link->inflight &= (uint8_t)~LINK_CANCEL_RECV;
+    // It was meant for an earlier receive than the one that is to end by now.
+    if (link->rearmed && (link->paused || link->state == LINK_CLOSING))
+        cancel_recv(net, link);
+    link->rearmed = false;
+}
+
 void link_on_completion(struct net *net, const struct ring_completion *c)
 {
     struct link *link = net_link(net, op_slot(c->user_data));
@@ -302,7 +312,7 @@ void link_on_completion(struct net *net, const struct ring_completion *c)
         output_on_send(net, link, c);
         break;
     case OP_CANCEL_RECV:
-        link->inflight &= (uint8_t)~LINK_CANCEL_RECV;
+        on_recv_cancelled(net, link);
         break;
     case OP_CANCEL_SEND:
         link->inflight &= (uint8_t)~LINK_CANCEL_SEND;

@@ -53,6 +53,7 @@ struct link {
     bool linger : 1;           // half-close and wait for the peer before closing
     bool evicted : 1;          // for being slow: only its last word is still queued
     bool ended : 1;            // on_end has been called
+    bool rearmed : 1;          // the receive is younger than the cancel that is in flight
 };
 
 _Static_assert(sizeof(struct link) <= 64, "what the hot path touches of a link is one cache line");

@@ -125,5 +125,9 @@ void net_send_bytes(struct net *net, struct link *link, const void *head, size_t
 // Queues a run (a reference is taken). Ignored unless the link is UP.
 void net_send_run(struct net *net, struct link *link, struct run *run);
 
+// The client is too slow: drops what is queued behind what is in flight, then calls on_slow. No-op
+// unless the link is UP and behind.
+void net_evict(struct net *net, struct link *link, enum close_reason reason);
+
 // Nothing is queued and nothing is in flight.
 bool net_output_done(const struct link *link);

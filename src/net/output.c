@@ -83,8 +83,10 @@ static void send_inline(struct net *net, struct link *link, const uint8_t *bytes
 
 // --- The backlog
 
-static void evict(struct net *net, struct link *link, enum close_reason reason)
+void net_evict(struct net *net, struct link *link, enum close_reason reason)
 {
+    if (link->state != LINK_UP || link->evicted || !link->backlog)
+        return;
     counter_add(&net->counters.evictions, 1);
     link->evicted = true;
     backlog_truncate(link->backlog, net->runs);
@@ -93,12 +95,10 @@ static void evict(struct net *net, struct link *link, enum close_reason reason)
 
 static void check_limits(struct net *net, struct link *link)
 {
-    if (link->state != LINK_UP || link->evicted)
-        return;
     if (link->backlog->messages > net->limits.outbound_frames)
-        evict(net, link, CLOSE_REASON_SLOW_FRAMES);
+        net_evict(net, link, CLOSE_REASON_SLOW_FRAMES);
     else if (link->backlog->bytes > net->limits.outbound_bytes)
-        evict(net, link, CLOSE_REASON_SLOW_BYTES);
+        net_evict(net, link, CLOSE_REASON_SLOW_BYTES);
 }
 
 // Owner: takes the reference.
@@ -479,10 +479,13 @@ void net_settle(struct net *net, const struct ring_completion *c)
         return;
     }
     struct run *rest = run_copy(net->runs, sent->bytes + done, sent->len - done, sent->messages);
-    if (rest)
-        keep_rest(net, link, rest, 0);
-    else
+    if (!rest) {
         out_of_memory(net, link);
+        return;
+    }
+    keep_rest(net, link, rest, 0);
+    if (link->backlog)
+        link->backlog->head_is_rest = done > 0;
 }
 
 void net_release(struct net *net)
