@@ -48,6 +48,10 @@ COVERED_ELSEWHERE = {
     'shard/drain': 'tests/sim and tests/e2e/lifecycle.py',
     'shard/mail': 'test_registry.c and tests/sim',
     'shard/shard': 'test_registry.c and tests/sim',
+    'server/main': 'tests/e2e starts the binary',
+    'server/pages': 'tests/e2e asks for every page',
+    'server/server': 'tests/e2e starts and ends it',
+    'server/signals': 'tests/e2e sends them',
 }
 
 COMMENT_OR_STRING = re.compile(

@@ -101,7 +101,7 @@ void conns_resume_waiting(struct conns *conns)
         struct conn *conn = (struct conn *)(void *)net_find(conns->net, id);
         if (!conn || !conn->waiting)
             continue;
-        if (!hub_may_publish(conns->hub, memberships_at(&conn->rooms, 0)->room)) {
+        if (conn->room != SLAB_NONE && !hub_may_publish(conns->hub, conn->room)) {
             conns->waiting[kept++] = id;
             continue;
         }

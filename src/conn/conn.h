@@ -30,6 +30,7 @@ struct conn {
     };
     uint8_t *control; // a control frame's payload that has not wholly arrived, or NULL
     struct ws_parser parser;
+    uint32_t room;    // ROOM: where its messages go; SLAB_NONE once it has been taken out of it
     uint32_t ping_ms; // when the last ping was sent; low bits of the clock
     uint8_t state;    // enum conn_state
     uint8_t mode;     // enum conn_mode

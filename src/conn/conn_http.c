@@ -96,6 +96,8 @@ static void join_room(struct conns *conns, struct conn *conn)
     conn->mode = CONN_ROOM;
     conn->exclude_self = self && *self == '0';
     enum hub_join joined = hub_join(conns->hub, conn->link.slot, name, (size_t)len);
+    if (joined != HUB_REFUSED)
+        conn->room = memberships_at(&conn->rooms, 0)->room;
     if (joined == HUB_REFUSED)
         conn_http_refuse(conns, conn, 503, "there is no place for another room\n");
     else if (joined == HUB_JOINED)

@@ -36,9 +36,13 @@ void conn_ws_send_close(struct conns *conns, struct conn *conn, uint16_t code, c
 
 static void publish(struct conns *conns, struct conn *conn, struct frame *frame)
 {
+    if (conn->room == SLAB_NONE) {
+        frame_unref(conns->hub->runs->frames, frame);
+        return;
+    }
     if (conn->exclude_self)
         frame->exclude_id = conn_id(conns, conn);
-    if (!hub_publish(conns->hub, memberships_at(&conn->rooms, 0)->room, frame))
+    if (!hub_publish(conns->hub, conn->room, frame))
         conn_hold(conns, conn);
 }
 

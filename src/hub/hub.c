@@ -261,6 +261,11 @@ void hub_leave_all(struct hub *hub, uint32_t connection)
         leave(hub, of, of->count - 1);
 }
 
+bool hub_is_member(const struct hub *hub, uint32_t connection, uint32_t room)
+{
+    return find_membership(hub->ops->memberships(hub->context, connection), room);
+}
+
 static void join_answered(struct hub *hub, const struct mail *mail)
 {
     // The slot cannot be stale: a room that waits for this answer is kept.

@@ -100,6 +100,9 @@ MUST_USE enum hub_join hub_join(struct hub *hub, uint32_t connection, const uint
 bool hub_leave(struct hub *hub, uint32_t connection, const uint8_t *name, size_t name_len);
 void hub_leave_all(struct hub *hub, uint32_t connection);
 
+// The room by its slot. O(rooms of the connection).
+bool hub_is_member(const struct hub *hub, uint32_t connection, uint32_t room);
+
 // Publishes to a room of which a local connection is an acknowledged member. Owner: takes the
 // reference. False: published, but the publisher should now wait until hub_may_publish.
 bool hub_publish(struct hub *hub, uint32_t room, struct frame *frame);

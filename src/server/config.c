@@ -110,7 +110,7 @@ static int set(struct config *config, const char *place, unsigned row, const cha
     char reason[OPTION_ERROR_BYTES];
     int result = option_parse(&config_rows[row], text, config_field(config, row), reason);
     if (result)
-        snprintf(error, CONFIG_ERROR_BYTES, "%s: %s: %s", place, config_rows[row].name, reason);
+        snprintf(error, CONFIG_ERROR_BYTES, "%s: %s", place, reason);
     return result;
 }
 
@@ -140,6 +140,13 @@ static char *read_line(char *line, int bytes, void *stream)
     return line;
 }
 
+static int set_line(struct file_reader *reader, const char *line, unsigned row, const char *value)
+{
+    char place[600];
+    snprintf(place, sizeof place, "%s: %s", line, config_rows[row].name);
+    return set(reader->config, place, row, value, reader->error);
+}
+
 static int read_entry(void *user, const char *section, const char *name, const char *value)
 {
     struct file_reader *reader = user;
@@ -159,7 +166,7 @@ static int read_entry(void *user, const char *section, const char *name, const c
         snprintf(reader->error, CONFIG_ERROR_BYTES, "%s: %s is set twice; keep one of the lines",
                  place, config_rows[row].name);
     else
-        reader->failed = set(reader->config, place, (unsigned)row, value, reader->error) != 0;
+        reader->failed = set_line(reader, place, (unsigned)row, value) != 0;
     if (row >= 0)
         reader->seen |= 1ULL << row;
     return !reader->failed;

@@ -56,13 +56,15 @@ static int serve(const struct config *config, int argc, char **argv)
 {
     static struct server server;
     struct signals_reload reload = {argc, argv};
-    log_set_level((enum log_level)config->log_level);
+    enum log_level level = (enum log_level)config->log_level;
+    log_set_level(level < LOG_ERROR ? level : LOG_ERROR); // why it does not start is always told
     signals_block();
     int code = server_prepare(&server, config);
     if (!code)
         code = server_start(&server);
     if (code)
         return code;
+    log_set_level(level);
     signals_serve(&server, &reload);
     server_finish(&server);
     log_info("ended");

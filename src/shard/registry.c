@@ -75,6 +75,10 @@ bool registry_leave_room(struct shard *shard, uint64_t id, const char *name, siz
     if (!conn || !valid_name(name, name_len))
         return false;
     bool left = hub_leave(&shard->hub, conn->link.slot, (const uint8_t *)name, name_len);
+    if (left && !hub_is_member(&shard->hub, conn->link.slot, conn->room)) {
+        conn->room = SLAB_NONE; // what it sends from here on goes nowhere
+        shard->conns.recheck = true;
+    }
     update_gather(conn);
     return left;
 }
