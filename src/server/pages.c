@@ -7,20 +7,16 @@
 
 #include <string.h>
 
-#define NO_STORE "Cache-Control: no-store\r\n"
-
 // The page may do what it does and nothing else, whatever somebody writes into a room.
 #define PAGE_HEADERS                                                                               \
-    "Cache-Control: no-cache\r\n"                                                                  \
     "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; "                    \
     "style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; "              \
     "form-action 'none'; frame-ancestors 'none'\r\n"                                               \
-    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+    "Referrer-Policy: no-referrer\r\n"
 
 static void text(struct conn_page *page, int status, const char *body)
 {
-    *page = (struct conn_page){
-        .status = status, .extra = NO_STORE, .body = body, .body_bytes = strlen(body)};
+    *page = (struct conn_page){.status = status, .body = body, .body_bytes = strlen(body)};
 }
 
 static void give_page(struct server *server, struct conn_page *page)
@@ -56,7 +52,6 @@ static void give_metrics(struct server *server, struct conn_page *page)
     }
     *page = (struct conn_page){.status = 200,
                                .content_type = "text/plain; version=0.0.4; charset=utf-8",
-                               .extra = NO_STORE,
                                .body = body,
                                .body_bytes = bytes,
                                .owned = body};

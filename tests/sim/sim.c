@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: MIT
+#include "sim/sim.h"
+
+#include "base/log.h"
+#include "shard/registry.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STEPS_MAX  2000000 // a world that still moves after so many steps will move for ever
+#define LISTEN_FD  5000
+#define POOL_BYTES (64 * 1024)
+
+static struct sim *current; // the shard's clock and the ring's yield have no context
+
+void sim_fail(const struct sim *sim, const char *format, ...)
+{
+    va_list arguments;
+    fprintf(stderr, "seed %llu, step %llu: ", (unsigned long long)sim->seed,
+            (unsigned long long)sim->steps);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\n");
+    abort();
+}
+
+// --- Shards
+
+static uint64_t clock_ms(void)
+{
+    return current->now_ms;
+}
+
+static void on_enter(struct ring *ring, int wait_ms)
+{
+    for (uint16_t i = 0; i < current->group.count; i++) {
+        struct sim_shard *shard = current->shards[i];
+        if (shard->shard.ring != ring)
+            continue;
+        shard->sleeping = wait_ms != 0;
+        shard->wake_ms = wait_ms < 0 ? UINT64_MAX : current->now_ms + (uint64_t)wait_ms;
+        fiber_yield(&shard->fiber);
+        return;
+    }
+    UNREACHABLE();
+}
+
+// What a program around the shards does between two ticks. Ids are guessed: many are stale.
+static void use_registry(struct sim *sim, struct shard *shard)
+{
+    uint16_t to = (uint16_t)rand_below(&sim->rand, sim->group.count);
+    uint64_t anyone = connection_id(to, 1 + rand_below(&sim->rand, 2), rand_below(&sim->rand, 16));
+    uint64_t mine = connection_id(shard->options.index, connection_id_generation(anyone),
+                                  connection_id_slot(anyone));
+    char name[16];
+    size_t len = (size_t)snprintf(name, sizeof name, sim_chance(sim, 70) ? "extra%u" : "r%u",
+                                  rand_below(&sim->rand, sim->room_count));
+    switch (rand_below(&sim->rand, 8)) {
+    case 0:
+        CHECK(registry_broadcast_text(shard, "!all", 4) == 0);
+        break;
+    case 1:
+        CHECK(registry_send_text(shard, anyone, "!one", 4) == 0);
+        break;
+    case 2:
+        CHECK(registry_broadcast_room_text(shard, name, len, "!room", 5, anyone) == 0);
+        break;
+    case 3:
+    case 4:
+        // Not the clients' own rooms: whose join is not a handshake has no place in the oracle.
+        if (*name == 'e' && registry_join_room(shard, mine, name, len) == HUB_JOINED)
+            CHECK(registry_join_room(shard, mine, name, len) == HUB_JOINED);
+        break;
+    case 5:
+        if (*name == 'e' || sim->takes_out)
+            (void)registry_leave_room(shard, mine, name, len);
+        break;
+    case 6:
+        (void)registry_touch(shard, mine);
+        break;
+    case 7:
+        if (sim_chance(sim, 10))
+            (void)registry_unregister(shard, mine);
+        break;
+    }
+}
+
+static void run_shard(void *context)
+{
+    struct sim_shard *shard = context;
+    CHECK(shard_start(&shard->shard) == 0);
+    while (shard_tick(&shard->shard))
+        if (current->embedded && current->stage == SIM_ACTIVE && sim_chance(current, 5))
+            use_registry(current, &shard->shard);
+}
+
+static void no_page(void *context, const char *path, size_t path_len, struct conn_page *page)
+{
+    (void)context;
+    page->status = path_len == 1 && *path == '/' ? 200 : 404;
+    page->body = "hello\n";
+    page->body_bytes = 6;
+}
+
+static const struct conn_ops conn_ops = {.page = no_page};
+
+static uint32_t pick(struct sim *sim, uint32_t from, uint32_t to)
+{
+    return from + rand_below(&sim->rand, to - from + 1);
+}
+
+static struct shard_options choose_options(struct sim *sim)
+{
+    struct shard_options options = {
+        .group = &sim->group,
+        .ring = {.sq_entries = 1U << pick(sim, 2, 8),
+                 .cq_entries = 256,
+                 .recv_buffers = 1U << pick(sim, 1, 5),
+                 .recv_buffer_bytes = pick(sim, 16, 4096),
+                 .features = {.inline_silent = sim_chance(sim, 85),
+                              .send_zc = true,
+                              .msg_ring = sim_chance(sim, 85)}},
+        .limits = {.outbound_frames = sim->tight ? pick(sim, 4, 64) : 1U << 30,
+                   .outbound_bytes = sim->tight ? pick(sim, 1000, 20000) : 1ULL << 40,
+                   .zerocopy_threshold_bytes = sim_chance(sim, 40) ? pick(sim, 20, 500) : 0},
+        .conn = {.max_message_bytes = sim->max_message,
+                 .ping_interval_ms = sim_chance(sim, 50) ? pick(sim, 500, 20000) : 0,
+                 .idle_timeout_ms = 120000,
+                 .handshake_timeout_ms = 30000,
+                 .close_timeout_ms = SIM_CLOSE_TIMEOUT_MS,
+                 .outbound_age_ms = sim->tight && sim_chance(sim, 30) ? pick(sim, 200, 5000) : 0},
+        .conn_ops = &conn_ops,
+        .max_connections = sim->few_places ? pick(sim, 4, 12) : SIM_CLIENTS_MAX,
+        .max_rooms = 16,
+        .listen_count = 1,
+    };
+    sim->always_behind =
+        options.limits.zerocopy_threshold_bytes || sim->max_message > 4000 || sim->embedded;
+    return options;
+}
+
+static void create_shards(struct sim *sim)
+{
+    struct shard_group *group = &sim->group;
+    group->count = (uint16_t)pick(sim, 1, SIM_SHARDS_MAX);
+    group->drain_deadline_ms = pick(sim, 5, 3000);
+    for (int i = 0; i < 16; i++)
+        ((uint8_t *)&group->hash_key)[i] = (uint8_t)rand_next(&sim->rand);
+    size_t queues = (size_t)group->count * group->count;
+    group->queues = aligned_alloc(CACHE_LINE_BYTES, queues * sizeof *group->queues);
+    CHECK(group->queues);
+    memset(group->queues, 0, queues * sizeof *group->queues);
+    for (size_t i = 0; i < queues; i++)
+        CHECK(spsc_init(&group->queues[i], 1U << pick(sim, 1, 6)) == 0);
+    struct shard_options options = choose_options(sim);
+    for (uint16_t i = 0; i < group->count; i++) {
+        struct sim_shard *shard = aligned_alloc(CACHE_LINE_BYTES, sizeof *shard);
+        CHECK(shard);
+        memset(shard, 0, sizeof *shard);
+        sim->shards[i] = shard;
+        shard->sim = sim;
+        options.index = i;
+        options.listen_fds[0] = LISTEN_FD + i;
+        options.send_memory = options.registered = NULL;
+        if (sim_chance(sim, 80)) {
+            options.send_memory = shard->memory = aligned_alloc(CACHE_LINE_BYTES, POOL_BYTES);
+            options.send_memory_bytes = POOL_BYTES;
+            options.registered = shard->memory;
+            options.registered_bytes = POOL_BYTES;
+        }
+        CHECK(shard_init(&shard->shard, &options) == 0);
+        shard->shard.clock_ms = clock_ms;
+        group->shards[i] = &shard->shard;
+        fiber_init(&shard->fiber, run_shard, shard);
+    }
+}
+
+static bool wakes(struct sim *sim, struct sim_shard *shard)
+{
+    if (shard->fiber.done)
+        return false;
+    if (!shard->shard.ring || !shard->sleeping || shard->wake_ms <= sim->now_ms)
+        return true;
+    // Asleep: the kernel goes on with what it has, and wakes the shard with the first completion.
+    if (!fake_ring_has_completions(shard->shard.ring))
+        (void)fake_ring_progress(shard->shard.ring);
+    return fake_ring_has_completions(shard->shard.ring);
+}
+
+static bool could_wake(struct sim *sim, struct sim_shard *shard)
+{
+    if (shard->fiber.done)
+        return false;
+    return !shard->sleeping || shard->wake_ms <= sim->now_ms ||
+           fake_ring_has_completions(shard->shard.ring) ||
+           fake_ring_could_progress(shard->shard.ring);
+}
+
+// --- Clients
+
+static void choose_client(struct sim *sim, uint32_t index)
+{
+    struct client *client = &sim->clients[index];
+    *client = (struct client){.index = index,
+                              .kind = CLIENT_MEMBER,
+                              .room = rand_below(&sim->rand, sim->room_count),
+                              .shard = rand_below(&sim->rand, sim->group.count)};
+    if (index < sim->room_count) {
+        client->kind = CLIENT_OBSERVER;
+        client->room = index;
+        client->wide = true;
+        return;
+    }
+    uint32_t dice = rand_below(&sim->rand, 100);
+    client->kind = dice < 70 ? CLIENT_MEMBER : dice < 88 ? CLIENT_ECHO : CLIENT_NOISE;
+    client->without_self = sim_chance(sim, 30);
+    client->wide = sim_chance(sim, 30);
+    client->reckless = sim_chance(sim, 25);
+    client->eager = sim_chance(sim, 20);
+    client->never_reads = client->kind != CLIENT_NOISE && sim_chance(sim, 8);
+    client->stops = sim_chance(sim, 20) ? 3 : 0;
+    client->actions_left = pick(sim, 0, 40);
+    client->end = sim_chance(sim, 40)
+                      ? END_STAY
+                      : (enum client_end)rand_below(&sim->rand, (uint32_t)END_COUNT);
+}
+
+static bool observers_joined(const struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->room_count; i++)
+        if (sim->clients[i].state < CLIENT_OPEN)
+            return false;
+    return true;
+}
+
+static bool connect_somebody(struct sim *sim)
+{
+    bool joined = observers_joined(sim);
+    for (uint32_t i = 0; i < sim->client_count; i++) {
+        struct client *client = &sim->clients[i];
+        if (client->state != CLIENT_WAITING || (!joined && client->kind != CLIENT_OBSERVER))
+            continue;
+        client_connect(sim, client);
+        return true;
+    }
+    return false;
+}
+
+// --- Time
+
+static bool anything_could_move(struct sim *sim)
+{
+    for (uint16_t i = 0; i < sim->group.count; i++)
+        if (could_wake(sim, sim->shards[i]))
+            return true;
+    for (uint32_t i = 0; i < sim->client_count; i++)
+        if (client_could_step(sim, &sim->clients[i]))
+            return true;
+    return false;
+}
+
+static uint64_t next_deadline(const struct sim *sim)
+{
+    uint64_t next = UINT64_MAX;
+    for (uint16_t i = 0; i < sim->group.count; i++)
+        if (!sim->shards[i]->fiber.done && sim->shards[i]->wake_ms < next)
+            next = sim->shards[i]->wake_ms;
+    return next;
+}
+
+static void step(struct sim *sim)
+{
+    if (++sim->steps > STEPS_MAX)
+        sim_fail(sim, "it never comes to rest");
+    if (sim_chance(sim, 10))
+        sim->now_ms += rand_below(&sim->rand, 3);
+    uint32_t shard = rand_below(&sim->rand, sim->group.count);
+    if (wakes(sim, sim->shards[shard]))
+        fiber_resume(&sim->shards[shard]->fiber);
+    for (uint32_t n = 1 + rand_below(&sim->rand, 4); n; n--)
+        (void)client_step(sim, &sim->clients[rand_below(&sim->rand, sim->client_count)]);
+}
+
+// --- A run
+
+static void set_phase(struct sim *sim, enum shard_phase phase)
+{
+    atomic_store(&sim->group.phase, (int)phase);
+    for (uint16_t i = 0; i < sim->group.count; i++)
+        shard_interrupt(&sim->shards[i]->shard);
+}
+
+static bool active(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->client_count; i++)
+        if (sim->clients[i].state == CLIENT_WAITING || client_could_step(sim, &sim->clients[i]))
+            return true;
+    return false;
+}
+
+static void run_active(struct sim *sim)
+{
+    uint64_t until = sim_chance(sim, 20) ? pick(sim, 50, 5000) : UINT64_MAX;
+    while (sim->steps < until) {
+        if (rand_below(&sim->rand, 20) == 0)
+            (void)connect_somebody(sim);
+        step(sim);
+        if (sim->steps % 64 == 0 && !active(sim) && !anything_could_move(sim))
+            return;
+    }
+    sim->interrupted = true;
+}
+
+// A queue to a peer that is full is tried again after a millisecond: that much time may pass.
+static void run_to_rest(struct sim *sim)
+{
+    sim->stage = SIM_SETTLING;
+    while (true) {
+        while (anything_could_move(sim))
+            step(sim);
+        uint64_t next = next_deadline(sim);
+        if (next > sim->now_ms + 2)
+            break;
+        sim->now_ms = next;
+    }
+    oracle_settled(sim);
+}
+
+static bool all_done(const struct sim *sim)
+{
+    for (uint16_t i = 0; i < sim->group.count; i++)
+        if (!sim->shards[i]->fiber.done)
+            return false;
+    return true;
+}
+
+static void run_until_rest_or_deadlines(struct sim *sim, uint64_t limit_ms)
+{
+    while (!all_done(sim)) {
+        if (anything_could_move(sim)) {
+            step(sim);
+            continue;
+        }
+        uint64_t next = next_deadline(sim);
+        if (next == UINT64_MAX || next > limit_ms)
+            return;
+        if (next > sim->now_ms)
+            sim->now_ms = next;
+    }
+}
+
+static void run_leaving(struct sim *sim)
+{
+    sim->stage = SIM_LEAVING;
+    uint32_t how = rand_below(&sim->rand, 3);
+    if (how == 0 && !sim->interrupted)
+        run_until_rest_or_deadlines(sim, sim->now_ms + 100000);
+    sim->interrupted = true;
+    if (how <= 1) {
+        set_phase(sim, SHARD_DRAINING);
+        run_until_rest_or_deadlines(sim, sim->now_ms + (sim_chance(sim, 50) ? 1000 : 1000000));
+    }
+    set_phase(sim, SHARD_STOPPING);
+    run_until_rest_or_deadlines(sim, sim->now_ms + 10000000);
+    if (!all_done(sim))
+        sim_fail(sim, "a shard sleeps for ever instead of stopping");
+}
+
+static void destroy(struct sim *sim)
+{
+    bool moved = true;
+    while (moved) {
+        moved = false;
+        for (uint16_t i = 0; i < sim->group.count; i++)
+            moved |= shard_settle_mail(&sim->shards[i]->shard);
+    }
+    for (uint16_t i = 0; i < sim->group.count; i++) {
+        CHECK(sim->shards[i]->shard.hub.rooms.used == 0);
+        CHECK(sim->shards[i]->shard.hub.homes.used == 0);
+        CHECK(counter_read(&sim->shards[i]->shard.net.counters.backlogs) == 0);
+        CHECK(counter_read(&sim->shards[i]->shard.net.counters.stashed_bytes) == 0);
+        CHECK(counter_read(&sim->shards[i]->shard.hub.counters.memberships) == 0);
+    }
+    for (uint16_t i = 0; i < sim->group.count; i++)
+        net_release(&sim->shards[i]->shard.net); // frames of other shards go home first
+    for (uint16_t i = 0; i < sim->group.count; i++) {
+        shard_fini(&sim->shards[i]->shard);
+        fiber_fini(&sim->shards[i]->fiber);
+    }
+    for (uint16_t i = 0; i < sim->group.count; i++) {
+        free(sim->shards[i]->memory);
+        free(sim->shards[i]);
+    }
+    for (size_t i = 0; i < (size_t)sim->group.count * sim->group.count; i++)
+        spsc_fini(&sim->group.queues[i]);
+    free(sim->group.queues);
+    for (uint32_t i = 0; i < sim->client_count; i++) {
+        if (sim->clients[i].socket)
+            fake_client_close(sim->clients[i].socket);
+        client_free(&sim->clients[i]);
+    }
+    free(sim->messages);
+}
+
+void sim_run(uint64_t seed)
+{
+    struct sim *sim = calloc(1, sizeof *sim);
+    CHECK(sim);
+    current = sim;
+    sim->seed = seed;
+    sim->now_ms = SIM_START_MS;
+    rand_seed(&sim->rand, seed);
+    struct fake_knobs knobs = {
+        .attempt = sim_chance(sim, 50) ? 100 : pick(sim, 10, 90),
+        .short_send = sim_chance(sim, 50) ? pick(sim, 1, 60) : 0,
+        .tiny_recv = sim_chance(sim, 50) ? pick(sim, 1, 90) : 0,
+        .drop_more = sim_chance(sim, 50) ? pick(sim, 1, 40) : 0,
+        .cancel_late = sim_chance(sim, 50) ? 50 : 0,
+        .random_file = sim_chance(sim, 50) ? 50 : 0,
+        .max_files = UINT32_MAX,
+    };
+    sim->tight = sim_chance(sim, 40);
+    sim->few_places = sim_chance(sim, 15);
+    sim->embedded = sim_chance(sim, 25);
+    sim->takes_out = sim->embedded && sim_chance(sim, 30);
+    sim->max_message = sim_chance(sim, 10) ? 70000 : sim_chance(sim, 50) ? 4000 : 200;
+    if (sim->few_places && sim_chance(sim, 50))
+        knobs.max_files = pick(sim, 8, 16);
+    fake_world_begin(&sim->rand, &knobs, on_enter);
+    create_shards(sim);
+    sim->room_count = pick(sim, 1, sim->few_places ? 2 : SIM_ROOMS_MAX);
+    sim->client_count = pick(sim, sim->room_count, sim_chance(sim, 30) ? SIM_CLIENTS_MAX : 16);
+    for (uint32_t i = 0; i < sim->client_count; i++)
+        choose_client(sim, i);
+    run_active(sim);
+    if (!sim->interrupted)
+        run_to_rest(sim);
+    run_leaving(sim);
+    oracle_end(sim);
+    destroy(sim);
+    fake_world_end();
+    free(sim);
+    current = NULL;
+}
