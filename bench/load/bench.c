@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "load/client.h"
 #include "load/results.h"
+#include "load/series.h"
 #include "load/spawn.h"
 
 #include <errno.h>
@@ -83,7 +84,11 @@ static int choose_threads(struct bench *bench, char *error, size_t error_bytes)
 static int choose_sources(struct bench *bench, char *error, size_t error_bytes)
 {
     const struct options *options = &bench->options;
-    uint32_t needed = (options->connections + PORTS_PER_SOURCE - 1) / PORTS_PER_SOURCE;
+    double ports = options->connections;
+    if (bench->scenario->reconnects) // a closed connection's port rests for a minute
+        ports += (double)options->connections * options->repeats +
+                 options->churn_rate * (double)options->duration_ns / 1e9;
+    uint32_t needed = (uint32_t)(ports / PORTS_PER_SOURCE) + 1;
     uint32_t count = options->sources ? options->sources : needed > 1 ? needed : 0;
     if (!count)
         return 0;
@@ -117,7 +122,7 @@ int bench_prepare(struct bench *bench, char *error, size_t error_bytes)
     const char *url = bench->options.url ? bench->options.url : "ws://127.0.0.1:8080";
     bench->scenario = scenario_find(bench->options.scenario);
     if (!bench->scenario) {
-        snprintf(error, error_bytes, "'%.40s' is no scenario: fanout, echo, idle and connect are",
+        snprintf(error, error_bytes, "'%.40s' is no scenario: --help names them",
                  bench->options.scenario);
         return -EINVAL;
     }
@@ -150,6 +155,7 @@ struct session {
     pid_t server_pids[PROC_PIDS_MAX];
     uint32_t server_count;
     pid_t spawned;
+    struct series *series;
     bool live; // stderr is a terminal
     uint64_t live_ns, live_delivered;
 };
@@ -175,7 +181,8 @@ static void show_live(struct session *session)
     double rate = (double)(counts[COUNT_delivered] - session->live_delivered) * 1e9 /
                   (double)(now_ns - session->live_ns);
     fprintf(stderr, "\r\033[K%llu open, %.0f deliveries/s, p99 %.2f ms, %llu errors",
-            (unsigned long long)(counts[COUNT_opened] - counts[COUNT_lost]),
+            (unsigned long long)(counts[COUNT_opened] - counts[COUNT_lost] - counts[COUNT_dropped] -
+                                 counts[COUNT_slow_ended]),
             session->live_ns ? rate : 0, merged ? (double)hdr_quantile(merged, 0.99) / 1e6 : 0,
             (unsigned long long)(counts[COUNT_failed] + counts[COUNT_lost]));
     fflush(stderr);
@@ -189,6 +196,15 @@ static void sleep_until(uint64_t at_ns)
     struct timespec at = {.tv_sec = (time_t)(at_ns / 1000000000),
                           .tv_nsec = (long)(at_ns % 1000000000)};
     (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+}
+
+static void add_to_series(struct session *session, uint64_t now_ns)
+{
+    static struct results_sample sample;
+    if (!series_is_due(session->series, now_ns))
+        return;
+    take_sample(session, &sample);
+    series_add(session->series, session->bench, &sample);
 }
 
 static bool reached(uint64_t limit_ns, uint64_t now_ns)
@@ -205,6 +221,7 @@ static bool wait_until(struct session *session, uint64_t limit_ns)
             return true;
         if (interrupted)
             return false;
+        add_to_series(session, now_ns);
         show_live(session);
         sleep_until(limit_ns - now_ns < STEP_NS ? limit_ns : now_ns + STEP_NS);
     }
@@ -271,7 +288,8 @@ static void open_all(struct session *session)
     }
     results->open_ns = clock_monotonic_ns() - begun_ns;
     set_phase(bench, PHASE_HOLD);
-    results->opened_all = counts[COUNT_opened] - counts[COUNT_lost] == bench->options.connections;
+    results->opened_all = counts[COUNT_opened] - counts[COUNT_lost] - counts[COUNT_slow_ended] ==
+                          bench->options.connections;
     (void)wait_until(session, clock_monotonic_ns() + bench->options.settle_ns);
     take_sample(session, &results->opened);
 }
@@ -374,7 +392,8 @@ int bench_run(struct bench *bench, struct results *results, char *error, size_t 
     if (result)
         return result;
     bench->workers = calloc(bench->thread_count, sizeof *bench->workers);
-    result = bench->workers ? 0 : -ENOMEM;
+    results->series = session.series = calloc(1, sizeof *session.series);
+    result = bench->workers && session.series ? 0 : -ENOMEM;
     if (!result && bench->scenario->prepare)
         result = bench->scenario->prepare(bench);
     if (result)

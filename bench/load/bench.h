@@ -20,6 +20,7 @@
 #include "ring/ring.h"
 
 struct client;
+struct json;
 struct worker;
 struct bench;
 
@@ -28,25 +29,33 @@ enum phase { PHASE_SETUP, PHASE_OPEN, PHASE_HOLD, PHASE_LOAD, PHASE_DRAIN, PHASE
 // What a scenario finds in the end. All but `incomplete` are zero in a good run.
 struct verdict {
     uint64_t missing, doubled, reordered, misplaced, damaged, forgotten;
+    uint64_t stranded; // connections that did not come back
 };
 
 // A scenario is this table; its state hangs on bench->state and worker->state.
 struct scenario {
     const char *name;
     const char *default_path;
+    const char *event;                   // what worker->event times, or NULL
     bool loads;                          // has a LOAD phase with messages
     bool by_room;                        // connections are members of rooms
+    bool reconnects;                     // uses many ports: those of closed connections rest
     int (*prepare)(struct bench *bench); // before the workers run; 0 or -errno
     int (*start)(struct worker *worker); // on the worker's thread; 0 or -errno
     void (*message)(struct worker *worker, struct client *client, const uint8_t *bytes, size_t have,
                     uint64_t total_bytes); // a whole message, of which `have` bytes are here
+    void (*opened)(struct worker *worker, struct client *client);
+    // The connection ended, or is about to be ended by us: client_drop, client_leave.
     void (*lost)(struct worker *worker, struct client *client);
     // In LOAD and DRAIN, once a tick: sends what is due, returns when the next is (monotonic ns).
     uint64_t (*tick)(struct worker *worker);
     void (*judge)(struct bench *bench, struct verdict *verdict); // after the workers have ended
+    void (*print)(const struct bench *bench);                    // further lines of the summary
+    void (*write_json)(struct json *json, const struct bench *bench); // further members
 };
 
 extern const struct scenario scenario_fanout, scenario_echo, scenario_idle, scenario_connect;
+extern const struct scenario scenario_slow, scenario_storm, scenario_churn;
 
 const struct scenario *scenario_find(const char *name);
 

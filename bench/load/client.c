@@ -25,6 +25,7 @@ struct client_carry {
 
 static const int one = 1;
 static const int zero = 0;
+static const int slow_receive_bytes = 4096; // so that what is not read is the server's business
 
 static uint64_t key_seed(const struct worker *worker, const struct client *client)
 {
@@ -79,9 +80,17 @@ void client_end(struct worker *worker, struct client *client, const char *why)
 {
     if (client->state >= CLIENT_CLOSING)
         return;
-    if (client->state == CLIENT_OPEN) {
-        worker_count(worker, lost, 1);
-        worker_fail(worker, "connection %u ended: %s", client->id, why);
+    if (client->state == CLIENT_LEAVING) {
+        client_close(worker, client);
+        return;
+    }
+    if (client->state == CLIENT_OPEN && !client->joining) {
+        if (client->slow) {
+            worker_count(worker, slow_ended, 1);
+        } else {
+            worker_count(worker, lost, 1);
+            worker_fail(worker, "connection %u ended: %s", client->id, why);
+        }
         if (worker->bench->scenario->lost)
             worker->bench->scenario->lost(worker, client);
     } else {
@@ -90,6 +99,31 @@ void client_end(struct worker *worker, struct client *client, const char *why)
         worker_fail(worker, "connection %u could not be opened: %s", client->id, why);
     }
     client_close(worker, client);
+}
+
+static void leave_scenario(struct worker *worker, struct client *client)
+{
+    worker_count(worker, dropped, 1);
+    if (worker->bench->scenario->lost)
+        worker->bench->scenario->lost(worker, client);
+}
+
+void client_drop(struct worker *worker, struct client *client)
+{
+    if (client->state != CLIENT_OPEN)
+        return;
+    leave_scenario(worker, client);
+    client_close(worker, client);
+}
+
+void client_leave(struct worker *worker, struct client *client)
+{
+    static const uint8_t normal[2] = {1000 >> 8, 1000 & 0xFF};
+    if (client->state != CLIENT_OPEN)
+        return;
+    leave_scenario(worker, client);
+    client_send_control(worker, client, WS_CLOSE, normal, sizeof normal);
+    client->state = CLIENT_LEAVING;
 }
 
 // --- Coming
@@ -112,6 +146,9 @@ static void on_socket(struct worker *worker, struct client *client, int32_t resu
     // These complete within the submission and in order, so the connect may follow at once. Without
     // TCP_NODELAY a second small message would wait for the acknowledgement of the first.
     ring_set_option(worker->ring, client->file, IPPROTO_TCP, TCP_NODELAY, &one, setup);
+    if (client->slow)
+        ring_set_option(worker->ring, client->file, SOL_SOCKET, SO_RCVBUF, &slow_receive_bytes,
+                        setup);
     if (bench->source_count) {
         const struct sock_address *source = &bench->sources[client->id % bench->source_count];
         ring_bind(worker->ring, client->file, (const void *)&source->storage, source->bytes, setup);
@@ -164,6 +201,21 @@ static void on_connect(struct worker *worker, struct client *client, int32_t res
 
 // --- Reading
 
+void client_read(struct worker *worker, struct client *client)
+{
+    if (client->state != CLIENT_OPEN || client->armed & CLIENT_ARMED_RECV)
+        return;
+    client->armed |= CLIENT_ARMED_RECV;
+    ring_recv(worker->ring, client->file, client_tag(CLIENT_OP_RECV, client->index));
+}
+
+void client_read_not(struct worker *worker, struct client *client)
+{
+    if (client->state == CLIENT_OPEN && client->armed & CLIENT_ARMED_RECV)
+        ring_cancel(worker->ring, client_tag(CLIENT_OP_RECV, client->index),
+                    client_tag(CLIENT_OP_IGNORE, client->index));
+}
+
 static bool have_carry(struct worker *worker, struct client *client)
 {
     if (client->carry)
@@ -185,12 +237,39 @@ static void carry_bytes(struct client_carry *carry, const uint8_t *bytes, size_t
     carry->total_bytes += len;
 }
 
+// Open for the scenario as well.
+static void finish_opening(struct worker *worker, struct client *client)
+{
+    client->joining = false;
+    worker->opening--;
+    worker_count(worker, opened, 1);
+    hdr_add(&worker->handshake, worker->now_ns - client->begun_ns);
+    if (worker->bench->scenario->opened)
+        worker->bench->scenario->opened(worker, client);
+}
+
+static void open_by_answer(struct worker *worker, struct client *client, const uint8_t *bytes,
+                           size_t len)
+{
+    const char *joined = worker->bench->options.joined;
+    if (memmem(bytes, len, joined, strlen(joined)))
+        finish_opening(worker, client);
+}
+
+static void give_message(struct worker *worker, struct client *client, const uint8_t *bytes,
+                         size_t have, uint64_t total_bytes)
+{
+    if (client->joining)
+        open_by_answer(worker, client, bytes, have);
+    else
+        worker->bench->scenario->message(worker, client, bytes, have, total_bytes);
+}
+
 static void take_piece(struct worker *worker, struct client *client,
                        const struct client_piece *piece)
 {
-    const struct scenario *scenario = worker->bench->scenario;
     if (piece->first && piece->last) {
-        scenario->message(worker, client, piece->bytes, piece->len, piece->len);
+        give_message(worker, client, piece->bytes, piece->len, piece->len);
         return;
     }
     if (!have_carry(worker, client))
@@ -200,7 +279,7 @@ static void take_piece(struct worker *worker, struct client *client,
         carry->have = 0, carry->total_bytes = 0;
     carry_bytes(carry, piece->bytes, piece->len);
     if (piece->last) {
-        scenario->message(worker, client, carry->bytes, carry->have, carry->total_bytes);
+        give_message(worker, client, carry->bytes, carry->have, carry->total_bytes);
         if (!client->parser.midway)
             free_carry(client);
     }
@@ -278,6 +357,18 @@ static void spare_acknowledgements(struct worker *worker, struct client *client)
                     client_tag(CLIENT_OP_IGNORE, client->index));
 }
 
+static void begin_open(struct worker *worker, struct client *client)
+{
+    const struct options *options = &worker->bench->options;
+    client->state = CLIENT_OPEN;
+    client->joining = options->joined;
+    spare_acknowledgements(worker, client);
+    if (options->join)
+        client_send_template(worker, client, options->join, NULL, 0);
+    if (!client->joining && client->state == CLIENT_OPEN)
+        finish_opening(worker, client);
+}
+
 // The answer to the handshake, whole or with an earlier part in the carry.
 static void take_answer(struct worker *worker, struct client *client, const uint8_t *bytes,
                         size_t len)
@@ -300,11 +391,7 @@ static void take_answer(struct worker *worker, struct client *client, const uint
             carry_bytes(client->carry, bytes, len);
     } else {
         free_carry(client);
-        client->state = CLIENT_OPEN;
-        spare_acknowledgements(worker, client);
-        worker->opening--;
-        worker_count(worker, opened, 1);
-        hdr_add(&worker->handshake, worker->now_ns - client->begun_ns);
+        begin_open(worker, client);
         take_frames(worker, client, bytes + (head_bytes - before), bytes + len);
     }
 }
@@ -334,9 +421,9 @@ static void on_recv(struct worker *worker, struct client *client,
     }
     if (result == 0)
         client_end(worker, client, "the server hung up");
-    else if (result < 0 && result != -ENOBUFS)
+    else if (result < 0 && result != -ENOBUFS && result != -ECANCELED)
         client_end(worker, client, strerror(-result));
-    else if (!(completion->flags & RING_MORE)) {
+    else if (!(client->slow && client->state == CLIENT_OPEN) && !(completion->flags & RING_MORE)) {
         worker_count(worker, recv_starved, result == -ENOBUFS);
         client->armed |= CLIENT_ARMED_RECV;
         ring_recv(worker->ring, client->file, client_tag(CLIENT_OP_RECV, client->index));

@@ -3,7 +3,9 @@
 // One WebSocket connection of the load: opened, read, answered (pings, closes), and given back.
 // What the messages mean is the scenario's business.
 //
-//   IDLE ─ SOCKET ─ CONNECTING ─ UPGRADING ─ OPEN ─ CLOSING ─ GONE
+//   IDLE ─ SOCKET ─ CONNECTING ─ UPGRADING ─ OPEN ─┬───────────┬─ CLOSING ─ GONE ─┐
+//               ↑                                  └─ LEAVING ─┘                  │
+//               └── client_open again ────────────────────────────────────────────┘
 //
 // The place in the ring's table is given back only when the kernel holds no operation of it
 // (`armed` is 0).
@@ -25,6 +27,7 @@ enum client_state {
     CLIENT_CONNECTING,
     CLIENT_UPGRADING,
     CLIENT_OPEN,
+    CLIENT_LEAVING, // we have sent Close and wait for the server to hang up
     CLIENT_CLOSING,
     CLIENT_GONE,
 };
@@ -47,6 +50,8 @@ struct client {
     uint8_t state; // enum client_state
     uint8_t armed; // operations the kernel holds
     bool dirty;    // on the worker's list for this tick's flush
+    bool joining;  // waits for the answer to --join
+    bool slow;     // the scenario decides when it reads
 };
 
 // What a completion belongs to: the operation in the upper byte, the client's index below.
@@ -69,6 +74,14 @@ void client_open(struct worker *worker, struct client *client);
 void client_close(struct worker *worker, struct client *client);
 void client_complete(struct worker *worker, const struct ring_completion *completion);
 
+// Ends an open connection on our own account: at once and without a word, or with a Close frame.
+void client_drop(struct worker *worker, struct client *client);
+void client_leave(struct worker *worker, struct client *client);
+
+// For slow members: begins and stops to read.
+void client_read(struct worker *worker, struct client *client);
+void client_read_not(struct worker *worker, struct client *client);
+
 // The connection ended, or has to: counts it as failed or lost and gives it back.
 void client_end(struct worker *worker, struct client *client, const char *why);
 
@@ -80,6 +93,11 @@ uint8_t *client_out(struct worker *worker, struct client *client, uint32_t bytes
 
 // Queues a message of ours, or a control frame.
 void client_send_stamp(struct worker *worker, struct client *client, const struct stamp *stamp);
+void client_send_text(struct worker *worker, struct client *client, const uint8_t *text,
+                      size_t len);
+// The payload may be missing: NULL and 0.
+void client_send_template(struct worker *worker, struct client *client, const char *text,
+                          const uint8_t *payload, size_t payload_len);
 void client_send_control(struct worker *worker, struct client *client, enum ws_opcode opcode,
                          const uint8_t *bytes, size_t len);
 

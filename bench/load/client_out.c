@@ -3,6 +3,7 @@
 #include "codec/ws_mask.h"
 #include "codec/ws_write.h"
 #include "load/client.h"
+#include "load/template.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,9 +59,53 @@ static void draw_mask(struct worker *worker, uint8_t mask[4])
     memcpy(mask, &random, 4);
 }
 
+void client_send_text(struct worker *worker, struct client *client, const uint8_t *text, size_t len)
+{
+    uint32_t header = len < 126 ? 6 : len < 65536 ? 8 : 14;
+    uint8_t *out = client_out(worker, client, (uint32_t)(header + len)), mask[4];
+    if (!out)
+        return;
+    draw_mask(worker, mask);
+    ws_client_header_write(out, WS_TEXT, true, len, mask);
+    memcpy(out + header, text, len);
+    ws_mask(out + header, len, mask, 0);
+}
+
+void client_send_template(struct worker *worker, struct client *client, const char *template,
+                          const uint8_t *payload, size_t payload_len)
+{
+    struct template_values values = {client->room, client->id, payload, payload_len};
+    size_t max = 2 * strlen(template) + 64 + payload_len;
+    uint8_t *text = malloc(max);
+    size_t len = text ? template_expand(text, max, template, &values) : 0;
+    if (len)
+        client_send_text(worker, client, text, len);
+    else
+        client_end(worker, client, "the template cannot be expanded");
+    free(text);
+}
+
+static void send_wrapped(struct worker *worker, struct client *client, const struct stamp *stamp)
+{
+    const struct options *options = &worker->bench->options;
+    uint8_t *payload = malloc(options->size_bytes);
+    if (!payload) {
+        client_end(worker, client, "out of memory");
+        return;
+    }
+    stamp_write(payload, stamp, false);
+    memset(payload + STAMP_TEXT_BYTES, 'x', options->size_bytes - STAMP_TEXT_BYTES);
+    client_send_template(worker, client, options->publish, payload, options->size_bytes);
+    free(payload);
+}
+
 void client_send_stamp(struct worker *worker, struct client *client, const struct stamp *stamp)
 {
     const struct options *options = &worker->bench->options;
+    if (options->publish) {
+        send_wrapped(worker, client, stamp);
+        return;
+    }
     uint32_t size = options->size_bytes, header = size < 126 ? 6 : size < 65536 ? 8 : 14;
     uint8_t *out = client_out(worker, client, header + size), mask[4];
     if (!out)
@@ -189,7 +234,7 @@ void client_out_flush(struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->dirty_count; i++) {
         struct client *client = worker->dirty[i];
-        if (client->state == CLIENT_OPEN || client->state == CLIENT_UPGRADING)
+        if (client->state >= CLIENT_UPGRADING && client->state <= CLIENT_LEAVING)
             flush_client(worker, client);
         client->dirty = false;
         client->out = NULL;

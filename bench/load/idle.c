@@ -32,10 +32,8 @@ const struct scenario scenario_connect = {
 const struct scenario *scenario_find(const char *name)
 {
     static const struct scenario *const all[] = {
-        &scenario_fanout,
-        &scenario_echo,
-        &scenario_idle,
-        &scenario_connect,
+        &scenario_fanout, &scenario_echo,  &scenario_idle,  &scenario_connect,
+        &scenario_slow,   &scenario_storm, &scenario_churn,
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i]->name, name) == 0)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // ringcast-bench: load on WebSocket servers. bench.h says how a run goes.
+#include "load/compare.h"
+#include "load/report_html.h"
 #include "load/results.h"
 
 #include <stdio.h>
@@ -15,6 +17,13 @@ static int complain(int code, const char *error)
     return code;
 }
 
+static bool cannot_write(const char *path, int error)
+{
+    if (error)
+        fprintf(stderr, "ringcast-bench: cannot write '%s': %s\n", path, strerror(-error));
+    return error;
+}
+
 static int report(const struct results *results)
 {
     const struct options *options = &results->bench->options;
@@ -24,17 +33,22 @@ static int report(const struct results *results)
     if (results->error[0])
         complain(0, results->error);
     int error = options->json ? report_json(results, options->json) : 0;
-    if (error) {
-        fprintf(stderr, "ringcast-bench: cannot write '%s': %s\n", options->json, strerror(-error));
-        failed = true;
-    }
+    failed = cannot_write(options->json, error) || failed;
+    error = options->html ? report_html(results, options->html) : 0;
+    failed = cannot_write(options->html, error) || failed;
     return failed ? EXIT_BAD_RUN : EXIT_GOOD;
 }
 
 int main(int argc, char **argv)
 {
     static struct bench bench;
+    if (argc > 1 && strcmp(argv[1], "compare") == 0)
+        return compare_run(argc - 2, argv + 2);
     char error[512];
+    char **command = calloc((size_t)argc + 1, sizeof *command); // getopt moves argv's words around
+    if (!command)
+        return complain(EXIT_BAD_RUN, "out of memory");
+    memcpy(command, argv, (size_t)argc * sizeof *command);
     switch (options_parse(&bench.options, argc, argv, error, sizeof error)) {
     case OPTIONS_HELP:
         options_help();
@@ -53,10 +67,11 @@ int main(int argc, char **argv)
     if (!results)
         return complain(EXIT_BAD_RUN, "out of memory");
     results->argc = argc;
-    results->argv = argv;
+    results->argv = command;
     if (bench_run(&bench, results, error, sizeof error))
         return complain(EXIT_BAD_RUN, error);
     int code = report(results);
     free(results);
+    free(command);
     return code;
 }

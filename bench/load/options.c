@@ -38,10 +38,14 @@ static const char help_head[] =
     "  echo      every message comes back to who sent it\n"
     "  idle      open connections and hold them\n"
     "  connect   open connections, nothing else\n"
+    "  slow      fanout, but some members read slowly or never\n"
+    "  storm     fanout, but everybody drops and comes back, at once or in waves\n"
+    "  churn     fanout, but members leave and come back all the time\n"
+    "  compare   no load: reports of --json side by side, --html FILE draws them\n"
     "\n"
     "URL is ws://HOST:PORT/PATH with a numeric HOST or localhost. {room} and {id} in PATH stand\n"
     "for the room's and the connection's number. By default ws://127.0.0.1:8080 with\n"
-    "/room/{room} for fanout, /echo for echo and /room/idle for idle and connect.\n"
+    "/echo for echo, /room/idle for idle and connect, /room/{room} for all others.\n"
     "\n"
     "Options\n";
 
@@ -53,6 +57,15 @@ static const char help_tail[] =
     "  ringcast-bench fanout -n 1000 --spawn 'ringcast --threads 1'\n"
     "  ringcast-bench fanout -n 1000 -r 10 --rate 2000 -d 10s --pid 4711 --json run.json\n"
     "  ringcast-bench echo ws://127.0.0.1:9001/ -n 100 -w 16 -s 64\n"
+    "  ringcast-bench slow -n 1000 --rate 500 --slow 10 -d 10s --spawn 'ringcast'\n"
+    "  ringcast-bench storm -n 5000 -r 50 --rate 100 --repeats 3 --wave 50\n"
+    "  ringcast-bench churn -n 1000 -r 20 --rate 500 --churn-rate 500\n"
+    "  ringcast-bench compare --html both.html before.json after.json\n"
+    "  ringcast-bench fanout ws://127.0.0.1:6001/app/key -n 100 --joined subscription_succeeded "
+    "\\\n"
+    "      --join '{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-{room}\"}}' \\\n"
+    "      --publish "
+    "'{\"event\":\"client-x\",\"channel\":\"private-{room}\",\"data\":\"{payload}\"}'\n"
     "  ringcast-bench idle -n 10k -d 30s --pid $(pidof ringcast)\n"
     "\n"
     "Exit code: 0 all is well; 1 the run failed, or lost, doubled or reordered messages; 2 "
@@ -212,6 +225,12 @@ static void set_defaults(struct options *options)
         .lost_after_ns = 5000000000,
         .open_limit_ns = MINUTES,
         .concurrency = 128,
+        .slow_percent = 10,
+        .repeats = 3,
+        .wave_percent = 100,
+        .every_ns = 2000000000,
+        .churn_rate = 100,
+        .interval_ns = 100000000,
     };
 }
 
@@ -234,6 +253,12 @@ static int check_together(struct parse *parse)
         return complain(parse, "--rooms: there must not be more rooms than --connections");
     if (options->publishers > options->connections / options->rooms)
         return complain(parse, "--publishers: there are not that many members in a room");
+    if (options->publish && !strstr(options->publish, "{payload}"))
+        return complain(parse, "--publish: the template has no {payload}");
+    if (options->publish && options->binary)
+        return complain(parse, "--publish and --binary exclude each other: templates are text");
+    if (options->joined && !options->join)
+        return complain(parse, "--joined answers a --join, and there is none");
     if (options->pid_count && options->spawn)
         return complain(parse, "--pid and --spawn exclude each other");
     if (options->size_bytes < least) {
@@ -259,7 +284,7 @@ static int parse_words(struct parse *parse, int argc, char **argv)
         return -1;
     }
     if (!parse->options->scenario)
-        return complain(parse, "which scenario? fanout, echo, idle or connect; --help says more");
+        return complain(parse, "which scenario? --help names them");
     return 0;
 }
 

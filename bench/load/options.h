@@ -28,12 +28,21 @@ struct options {
     uint64_t lost_after_ns; // when an undelivered message stops holding the window back
     uint64_t open_limit_ns; // to open all connections
 
+    uint32_t slow_percent; // slow: of the members
+    double slow_rate;      // bytes a second that each of them reads; 0 = none
+    uint32_t repeats;      // storm: how often everybody drops
+    uint32_t wave_percent; // how many of them at once
+    uint64_t every_ns;     // from one drop to the next
+    double churn_rate;     // churn: members a second, over all
+    uint64_t interval_ns;  // between points of the curves
+
     double connect_rate;  // handshakes a second over all; 0 = as fast as possible
     uint32_t concurrency; // handshakes under way at once, over all
     uint32_t sources;     // loopback source addresses; 0 = as many as it takes
     const char *subprotocol;
-    const char *header; // one further header line
-    uint32_t threads;   // 0 = by itself
+    const char *join, *joined, *publish; // templates, or NULL
+    const char *header;                  // one further header line
+    uint32_t threads;                    // 0 = by itself
 
     uint32_t cpus[OPTIONS_CPUS_MAX]; // to pin threads to, in turn
     uint32_t cpu_count;
@@ -42,6 +51,7 @@ struct options {
     const char *spawn; // the server's command
 
     const char *json; // file to write, "-" = standard output
+    const char *html; // page to write
     bool quiet;
     uint64_t seed;
 };

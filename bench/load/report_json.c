@@ -5,6 +5,7 @@
 // under "whole_run".
 #include "load/json.h"
 #include "load/results.h"
+#include "load/series.h"
 
 #include <errno.h>
 #include <string.h>
@@ -118,10 +119,18 @@ static void write_options(struct json *json, const struct bench *bench)
     json_count(json, "publishers", options->publishers);
     json_count(json, "window", options->rate > 0 ? 0 : options->window);
     json_number(json, "rate_per_s", options->rate);
+    json_text(json, "join", options->join);
+    json_text(json, "publish", options->publish);
     json_count(json, "size_bytes", options->size_bytes);
     json_bool(json, "binary", options->binary);
     json_number(json, "duration_s", (double)options->duration_ns / 1e9);
     json_number(json, "warmup_s", (double)options->warmup_ns / 1e9);
+    json_count(json, "slow_percent", options->slow_percent);
+    json_number(json, "slow_rate", options->slow_rate);
+    json_count(json, "repeats", options->repeats);
+    json_count(json, "wave_percent", options->wave_percent);
+    json_number(json, "every_s", (double)options->every_ns / 1e9);
+    json_number(json, "churn_rate", options->churn_rate);
     json_count(json, "threads", bench->thread_count);
     json_count(json, "sources", bench->source_count);
     json_close(json, '}');
@@ -153,9 +162,39 @@ static void write_verdict(struct json *json, const struct results *results)
     json_count(json, "reordered", verdict->reordered);
     json_count(json, "misplaced", results->end.counts[COUNT_misplaced]);
     json_count(json, "damaged", results->end.counts[COUNT_damaged]);
+    json_count(json, "stranded", verdict->stranded);
     json_count(json, "gaps_forgotten", verdict->forgotten);
     json_text(json, "first_error", results->error[0] ? results->error : NULL);
     json_bool(json, "cut_short", results->cut_short);
+    json_close(json, '}');
+}
+
+// Rows in the order of "columns"; counts and CPU times are since the row before.
+static void write_series(struct json *json, const struct series *series)
+{
+    static const char *const columns[] = {
+        "at_ns",     "p50_ns",      "p99_ns",        "p99.9_ns",    "max_ns",       "published",
+        "delivered", "connections", "server_cpu_ns", "tool_cpu_ns", "server_bytes",
+    };
+    json_open(json, "series", '{');
+    json_open(json, "columns", '[');
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        json_text(json, NULL, columns[i]);
+    json_close(json, ']');
+    json_open(json, "rows", '[');
+    for (uint32_t i = 0; i < series->count; i++) {
+        const struct series_point *point = &series->points[i];
+        const uint64_t row[] = {
+            point->at_ns,         point->latency[0],  point->latency[1],   point->latency[2],
+            point->latency[3],    point->published,   point->delivered,    point->connections,
+            point->server_cpu_ns, point->tool_cpu_ns, point->server_bytes,
+        };
+        json_open(json, NULL, '[');
+        for (size_t c = 0; c < sizeof row / sizeof *row; c++)
+            json_count(json, NULL, row[c]);
+        json_close(json, ']');
+    }
+    json_close(json, ']');
     json_close(json, '}');
 }
 
@@ -178,23 +217,34 @@ static void write_all(struct json *json, const struct results *results)
     write_histogram(json, "last_member_ns", &results->last);
     write_histogram(json, "handshake_ns", &results->handshake);
     write_histogram(json, "own_lag_ns", &results->lag);
+    write_histogram(json, "event_ns", &results->event);
+    json_text(json, "event", results->bench->scenario->event);
+    if (results->bench->scenario->write_json)
+        results->bench->scenario->write_json(json, results->bench);
     if (results->has_server)
         write_process(json, "server", &results->server, delivered);
     write_process(json, "tool_cpu", &results->tool, delivered);
+    write_series(json, results->series);
     json_text(json, "bottleneck", bottleneck[0] ? bottleneck : NULL);
     write_verdict(json, results);
     json_close(json, '}');
 }
 
+void report_json_to(const struct results *results, FILE *file)
+{
+    struct json json = {.file = file};
+    write_all(&json, results);
+}
+
 int report_json(const struct results *results, const char *path)
 {
     bool to_stdout = strcmp(path, "-") == 0;
-    struct json json = {.file = to_stdout ? stdout : fopen(path, "we")};
-    if (!json.file)
+    FILE *file = to_stdout ? stdout : fopen(path, "we");
+    if (!file)
         return -errno;
-    write_all(&json, results);
-    bool bad = ferror(json.file) || fflush(json.file);
+    report_json_to(results, file);
+    bool bad = ferror(file) || fflush(file);
     if (!to_stdout)
-        bad = fclose(json.file) || bad;
+        bad = fclose(file) || bad;
     return bad ? -EIO : 0;
 }

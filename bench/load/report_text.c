@@ -2,6 +2,7 @@
 //
 // The summary for people.
 #include "load/results.h"
+#include "load/series.h"
 
 #include <stdio.h>
 
@@ -83,6 +84,11 @@ static void print_latencies(const struct results *results)
     print_histogram("  last member", &results->last);
     print_histogram("  handshake", &results->handshake);
     print_histogram("  own lag", &results->lag);
+    if (results->bench->scenario->event) {
+        char title[32];
+        snprintf(title, sizeof title, "  %s", results->bench->scenario->event);
+        print_histogram(title, &results->event);
+    }
 }
 
 static void print_process(const struct results *results, const char *name,
@@ -117,6 +123,15 @@ static void print_idle(const struct results *results)
     printf("\n");
 }
 
+static uint64_t most_memory(const struct results *results)
+{
+    uint64_t most = results->end.server.anonymous_bytes;
+    for (uint32_t i = 0; i < results->series->count; i++)
+        if (results->series->points[i].server_bytes > most)
+            most = results->series->points[i].server_bytes;
+    return most;
+}
+
 static void print_verdict(const struct results *results)
 {
     const struct verdict *verdict = &results->verdict;
@@ -132,6 +147,19 @@ static void print_verdict(const struct results *results)
     if (end[COUNT_failed] || end[COUNT_lost])
         printf("  connections: %llu could not be opened, %llu lost\n",
                (unsigned long long)end[COUNT_failed], (unsigned long long)end[COUNT_lost]);
+    if (end[COUNT_dropped])
+        printf("  ended on purpose %llu, not back in the end %llu\n",
+               (unsigned long long)end[COUNT_dropped], (unsigned long long)verdict->stranded);
+    if (results->bench->scenario == &scenario_slow)
+        printf(
+            "  slow members: %llu deliveries, %llu ended by the server; its memory %.1f MB before "
+            "the load, at most %.1f MB, %.1f MB in the end\n",
+            (unsigned long long)end[COUNT_slow_delivered],
+            (unsigned long long)end[COUNT_slow_ended],
+            (double)results->opened.server.anonymous_bytes / 1e6,
+            (double)most_memory(results) / 1e6, (double)results->end.server.anonymous_bytes / 1e6);
+    if (results->bench->scenario->print)
+        results->bench->scenario->print(results->bench);
     if (end[COUNT_held_back])
         printf("  held back: the server did not take messages in time, %llu times\n",
                (unsigned long long)end[COUNT_held_back]);

@@ -31,6 +31,7 @@ void results_finish(struct results *results)
         hdr_merge(&results->latency, &bench->workers[i].latency);
         hdr_merge(&results->last, &bench->workers[i].last);
         hdr_merge(&results->handshake, &bench->workers[i].handshake);
+        hdr_merge(&results->event, &bench->workers[i].event);
         hdr_merge(&results->lag, &bench->workers[i].lag);
     }
 }
@@ -39,8 +40,9 @@ bool results_failed(const struct results *results)
 {
     const struct verdict *verdict = &results->verdict;
     const uint64_t *end = results->end.counts;
-    return verdict->missing || verdict->doubled || verdict->reordered || end[COUNT_misplaced] ||
-           end[COUNT_damaged] || end[COUNT_lost] || end[COUNT_failed] || !results->opened_all;
+    return verdict->missing || verdict->doubled || verdict->reordered || verdict->stranded ||
+           end[COUNT_misplaced] || end[COUNT_damaged] || end[COUNT_lost] || end[COUNT_failed] ||
+           !results->opened_all;
 }
 
 void results_bottleneck(const struct results *results, char *out, size_t out_bytes)

@@ -7,12 +7,16 @@
 #include "load/proc.h"
 #include "load/worker.h"
 
+#include <stdio.h>
+
 // Counts of all workers at one moment, with what /proc says at the same moment.
 struct results_sample {
     uint64_t at_ns;
     uint64_t counts[COUNTS];
     struct proc_sample server, tool;
 };
+
+struct series;
 
 struct results {
     const struct bench *bench;
@@ -27,7 +31,8 @@ struct results {
     struct results_sample before, opened, from, until, end; // `end`: after the drain
     uint64_t open_ns;                                       // from the first to the last handshake
     struct verdict verdict;
-    struct hdr latency, last, handshake, lag; // merged over the workers
+    struct hdr latency, last, handshake, lag, event; // merged over the workers
+    const struct series *series;
 
     // Differences from `from` to `until`, as the reports need them.
     double measured_s;
@@ -50,5 +55,8 @@ void results_bottleneck(const struct results *results, char *out, size_t out_byt
 // The summary for people, on standard output.
 void report_text(const struct results *results);
 
-// Writes the whole report; "-" is standard output. Returns 0 or -errno.
+// Writes the whole report as JSON.
+void report_json_to(const struct results *results, FILE *file);
+
+// The same into a file; "-" is standard output. Returns 0 or -errno.
 MUST_USE int report_json(const struct results *results, const char *path);

@@ -16,6 +16,7 @@
 #define ARENA_CHUNK_BYTES (256 * 1024)
 #define ARENA_SPARE       16
 #define BATCH             256
+#define FILES_SPARE       4
 #define GATHER_NS         UINT64_C(100000) // how long to wait for a batch
 #define GATHER_SHARE      32               // of what is under way makes a batch
 #define GATHER_MAX        64
@@ -106,7 +107,7 @@ static int set_up(struct worker *worker)
     struct ring_options options = {
         .sq_entries = 1024,
         .cq_entries = 8192,
-        .files = worker->client_count + 1,
+        .files = worker->client_count + FILES_SPARE,
         .recv_buffers = RECV_BUFFERS,
         .recv_buffer_bytes = RECV_BUFFER_BYTES,
         .features = bench->features,

@@ -32,6 +32,7 @@ struct worker {
     struct client **dirty;  // connections with bytes to send in this tick
     struct arena arenas[2]; // bytes of this tick's sends, and of the last one's until settled
     void *state;            // the scenario's, of this worker
+    void *extra;            // what slow, storm and churn keep beside the fan-out's state
     uint64_t now_ns;        // when the current completion was seen
     struct rand rand;
     uint32_t index;
@@ -52,6 +53,7 @@ struct worker {
     struct hdr last;      // from due to the last receiver
     struct hdr handshake; // from the start of a connection to its 101
     struct hdr lag;       // how late we sent what the clock said
+    struct hdr event;     // storm, churn: from drop to 101; slow: from the load's begin to the end
 };
 
 #define worker_count(worker, symbol, n) counter_add(&(worker)->counts[COUNT_##symbol], n)

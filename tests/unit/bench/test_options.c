@@ -115,3 +115,24 @@ Test(options, counts)
     cr_assert_neq(options_parse_count("-1", &value), 0);
     cr_assert_neq(options_parse_count("inf", &value), 0);
 }
+
+Test(options, templates_fit_together)
+{
+    cr_assert_eq(parse("fanout --publish say:{payload} --join in:{room} --joined ok"), OPTIONS_RUN,
+                 "%s", error);
+    cr_assert_str_eq(options.publish, "say:{payload}");
+    cr_assert_eq(parse("fanout --publish say"), OPTIONS_BAD);
+    cr_assert(strstr(error, "{payload}"));
+    cr_assert_eq(parse("fanout --publish {payload} --binary"), OPTIONS_BAD);
+    cr_assert_eq(parse("fanout --joined ok"), OPTIONS_BAD);
+    cr_assert(strstr(error, "--join"));
+}
+
+Test(options, of_the_moving_scenarios)
+{
+    cr_assert_eq(parse("storm --repeats 2 --wave 25 --every 500ms"), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.wave_percent, 25);
+    cr_assert_eq(options.every_ns, UINT64_C(500000000));
+    cr_assert_eq(parse("slow --slow 100"), OPTIONS_BAD);
+    cr_assert_eq(parse("storm --wave 0"), OPTIONS_BAD);
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+//
+// Scenario churn: while a fan-out goes on, members leave and come back, --churn-rate of them a
+// second, drawn at random: every other one with a Close frame, every other one without a word.
+#include "load/fanout.h"
+#include "load/rejoin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define TICK_BUDGET 256
+
+struct churn_worker {
+    struct rejoin rejoin;
+    struct pace pace;
+};
+
+static int start(struct worker *worker)
+{
+    struct churn_worker *mine = calloc(1, sizeof *mine);
+    if (!mine)
+        return -ENOMEM;
+    worker->extra = mine;
+    int error = rejoin_init(&mine->rejoin, worker->client_count);
+    return error ? error : fanout_start(worker);
+}
+
+static void opened(struct worker *worker, struct client *client)
+{
+    struct churn_worker *mine = worker->extra;
+    uint64_t took_ns = rejoin_opened(&mine->rejoin, worker, client);
+    fanout_opened(worker, client);
+    if (took_ns)
+        hdr_add(&worker->event, took_ns);
+}
+
+static uint64_t churn_due(struct worker *worker)
+{
+    const struct bench *bench = worker->bench;
+    struct churn_worker *mine = worker->extra;
+    double share = (double)worker->client_count / bench->options.connections;
+    if (!mine->pace.start_ns)
+        mine->pace =
+            pace_make(atomic_load(&worker->bench->load_ns), bench->options.churn_rate * share);
+    for (uint32_t budget = TICK_BUDGET; worker->client_count && budget; budget--) {
+        if (pace_due_ns(&mine->pace) > worker->now_ns)
+            break;
+        uint32_t index = (uint32_t)(rand_next(&worker->rand) % worker->client_count);
+        struct client *client = &worker->clients[index];
+        bool politely = mine->pace.done++ & 1;
+        if (client->state != CLIENT_OPEN)
+            continue;
+        if (politely)
+            rejoin_leave(&mine->rejoin, worker, client);
+        else
+            rejoin_drop(&mine->rejoin, worker, client);
+    }
+    return pace_due_ns(&mine->pace);
+}
+
+static uint64_t tick(struct worker *worker)
+{
+    struct churn_worker *mine = worker->extra;
+    // First who goes, then who sends: a message queued by somebody who goes would be lost with it.
+    uint64_t churn_ns = worker_loading(worker) ? churn_due(worker) : UINT64_MAX;
+    uint64_t next_ns = fanout_tick(worker);
+    uint64_t rejoin_ns = rejoin_tick(&mine->rejoin, worker);
+    next_ns = churn_ns < next_ns ? churn_ns : next_ns;
+    return rejoin_ns < next_ns ? rejoin_ns : next_ns;
+}
+
+const struct scenario scenario_churn = {
+    .name = "churn",
+    .default_path = "/room/{room}",
+    .event = "rejoin",
+    .loads = true,
+    .by_room = true,
+    .reconnects = true,
+    .prepare = fanout_prepare,
+    .start = start,
+    .message = fanout_message,
+    .opened = opened,
+    .lost = fanout_lost,
+    .tick = tick,
+    .judge = fanout_judge,
+};

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "load/compare.h"
+
+#include "load/json_read.h"
+#include "load/report_html.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RUNS_MAX 26
+
+static const struct {
+    const char *title, *path;
+} rows[] = {
+    {"messages/s", "messages_per_s"},
+    {"deliveries/s", "deliveries_per_s"},
+    {"latency p50, ns", "latency_ns/p50"},
+    {"latency p90, ns", "latency_ns/p90"},
+    {"latency p99, ns", "latency_ns/p99"},
+    {"latency p99.9, ns", "latency_ns/p99.9"},
+    {"latency max, ns", "latency_ns/max"},
+    {"last member p50, ns", "last_member_ns/p50"},
+    {"last member p99, ns", "last_member_ns/p99"},
+    {"handshakes/s", "opening/handshakes_per_s"},
+    {"handshake p99, ns", "handshake_ns/p99"},
+    {"server CPU per delivery, ns", "server/cpu_ns_per_delivery"},
+    {"server CPU, ns", "server/cpu_ns"},
+    {"server memory, bytes", "server/anonymous_bytes"},
+    {"tool CPU per delivery, ns", "tool_cpu/cpu_ns_per_delivery"},
+    {"missing", "verdict/missing"},
+    {"doubled", "verdict/doubled"},
+    {"reordered", "verdict/reordered"},
+    {"connections lost", "whole_run/lost"},
+};
+
+static char *read_text(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *text = NULL;
+    size_t capacity = 0;
+    if (!file)
+        return NULL;
+    ssize_t len = getdelim(&text, &capacity, 0, file);
+    fclose(file);
+    if (len >= 0)
+        return text;
+    free(text);
+    errno = EINVAL;
+    return NULL;
+}
+
+static int read_run(char **out, const char *path)
+{
+    char tool[32] = "";
+    *out = read_text(path);
+    if (!*out) {
+        fprintf(stderr, "ringcast-bench: cannot read '%s': %s\n", path, strerror(errno));
+        return 1;
+    }
+    if (!json_read_check(*out) || !json_read_text(*out, "tool", tool, sizeof tool) ||
+        strcmp(tool, "ringcast-bench") != 0) {
+        fprintf(stderr, "ringcast-bench: '%s' is no report of ringcast-bench --json\n", path);
+        return 1;
+    }
+    return 0;
+}
+
+static void print_heads(char **texts, char **paths, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char scenario[32] = "?", note[300];
+        (void)json_read_text(texts[i], "scenario", scenario, sizeof scenario);
+        printf("%c  %s  %s\n", (int)('A' + i), scenario, paths[i]);
+        if (json_read_text(texts[i], "bottleneck", note, sizeof note))
+            printf("   NOTE: %s\n", note);
+    }
+    printf("\n%-28s%14s", "", "A");
+    for (uint32_t i = 1; i < count; i++)
+        printf("%14c%9s", (int)('A' + i), "÷ A");
+    printf("\n");
+}
+
+static void print_row(char **texts, uint32_t count, const char *title, const char *path)
+{
+    double first = 0, value;
+    bool has_first = json_read_number(texts[0], path, &first), any = has_first;
+    for (uint32_t i = 1; i < count; i++)
+        any = json_read_number(texts[i], path, &value) || any;
+    if (!any)
+        return;
+    printf("%-28s", title);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!json_read_number(texts[i], path, &value)) {
+            printf(i ? "%14s%8s" : "%14s", "-", "");
+            continue;
+        }
+        printf("%14.0f", value);
+        if (i && has_first && first > 0)
+            printf("%8.2f", value / first);
+        else if (i)
+            printf("%8s", "");
+    }
+    printf("\n");
+}
+
+static int report(char **texts, char **paths, uint32_t count, const char *html)
+{
+    print_heads(texts, paths, count);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        print_row(texts, count, rows[i].title, rows[i].path);
+    const char *const *runs = (const char *const *)texts;
+    int error = html ? report_html_texts(runs, count, html) : 0;
+    if (error)
+        fprintf(stderr, "ringcast-bench: cannot write '%s': %s\n", html, strerror(-error));
+    return error ? 1 : 0;
+}
+
+int compare_run(int argc, char **argv)
+{
+    char *texts[RUNS_MAX] = {0}, *paths[RUNS_MAX] = {0};
+    const char *html = NULL;
+    uint32_t count = 0;
+    bool usage = false;
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--html") == 0 && i + 1 < argc)
+            html = argv[++i];
+        else if (argv[i][0] == '-' || count == RUNS_MAX)
+            usage = true;
+        else
+            paths[count++] = argv[i];
+    }
+    if (usage || count < 2) {
+        fprintf(stderr,
+                "ringcast-bench: compare [--html FILE] A.json B.json … (2 to %d reports "
+                "of --json)\n",
+                RUNS_MAX);
+        return 2;
+    }
+    int code = 0;
+    for (uint32_t i = 0; i < count && !code; i++)
+        code = read_run(&texts[i], paths[i]);
+    if (!code)
+        code = report(texts, paths, count, html);
+    for (uint32_t i = 0; i < count; i++)
+        free(texts[i]);
+    return code;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// What the two halves of scenario fanout share. The scenario: connections are members of rooms, and
+// every message goes to all members of its room.
+//
+// Messages of a room are numbered n = 0, 1, 2 …; its P publishers send in turn, so n belongs to
+// publisher n mod P and is its number n / P. All publishers of a room live on one worker, the
+// room's home, which alone decides when the next message goes out:
+//
+//   closed loop  message n goes out when message n - window has reached every member
+//   open loop    by the clock, the rooms of a worker in turn
+//
+// A slot follows each message that is under way: how many members have not got it yet. Members on
+// all workers count it down, once per reaped batch, and whoever counts the last one tells the
+// room's home by a bit and, when that sleeps, a wake-up. With one outstanding message this is the
+// loop of a broadcast whose next round begins when everybody has the last one.
+//
+// Bounds: SLOTS_MAX slots in all. An open loop holds a message back when its slot is still in use,
+// which takes a backlog of many messages; its latency counts from when it was due all the same.
+#pragma once
+
+#include "load/client.h"
+#include "load/fanout.h"
+#include "load/verify.h"
+
+#define FANOUT_SLOTS_MAX  262144
+#define FANOUT_NO_MESSAGE UINT64_MAX
+
+struct slot {
+    _Atomic uint64_t message; // which one it follows
+    _Atomic uint64_t due_ns;
+    _Atomic uint32_t left; // members that have not got it
+};
+
+struct room {
+    _Atomic uint64_t published; // written by the home
+    _Atomic uint32_t members;   // open connections
+    _Atomic bool locked;        // a publish, a join or a leave is going on
+};
+
+// Shared by the workers.
+struct fanout {
+    struct room *rooms;
+    struct slot *slots;         // slots_per_room for each room
+    struct client **publishers; // `publishers` for each room
+    uint32_t slots_per_room;    // power of two
+};
+
+// What one worker has counted of a slot since the last settle.
+struct tally {
+    uint64_t message, seen_ns;
+    uint32_t count;
+};
+
+struct fanout_worker {
+    struct verify verify; // stream = client's index × publishers + publisher
+    uint32_t *joined;     // per stream: the first number that the member has to get
+    uint64_t missing;     // of members that have left
+    struct tally *tallies;
+    uint32_t *touched; // slots with a tally
+    uint32_t touched_count;
+    _Atomic uint64_t *ready; // bit r/T: room r may have place in its window
+    uint32_t home_rooms;     // rooms index, index + T, index + 2T …
+    struct pace pace;
+    uint64_t next_expire_ns;
+    bool started;
+};
+
+static inline uint32_t room_of(const struct worker *worker, uint32_t home_index)
+{
+    return worker->index + home_index * worker->bench->thread_count;
+}
+
+static inline struct slot *slot_of(struct fanout *fanout, uint32_t room, uint64_t message)
+{
+    return &fanout->slots[room * fanout->slots_per_room + (message & (fanout->slots_per_room - 1))];
+}
+
+// A few instructions are done under it, by the home and by members that come or go.
+static inline void lock_room(struct room *room)
+{
+    while (atomic_exchange_explicit(&room->locked, true, memory_order_acquire))
+        ;
+}
+
+static inline void unlock_room(struct room *room)
+{
+    atomic_store_explicit(&room->locked, false, memory_order_release);
+}
+
+// Tells the room's home that a message may be due. Thread: any worker's.
+void fanout_tell_home(struct worker *worker, uint32_t room);
+
+// Gives what the worker has counted in this tick to the slots.
+void fanout_settle(struct worker *worker);

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "load/rejoin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define LOOK_NS    UINT64_C(2000000)
+#define RETRY_NS   UINT64_C(20000000)
+#define HANG_UP_NS UINT64_C(1000000000) // how long the server may take to answer Close
+
+int rejoin_init(struct rejoin *rejoin, uint32_t client_count)
+{
+    rejoin->pending = calloc(client_count + 1, sizeof *rejoin->pending);
+    rejoin->left_ns = calloc(client_count + 1, sizeof *rejoin->left_ns);
+    return rejoin->pending && rejoin->left_ns ? 0 : -ENOMEM;
+}
+
+static void add(struct rejoin *rejoin, const struct worker *worker, const struct client *client)
+{
+    if (!rejoin->left_ns[client->index])
+        rejoin->pending[rejoin->count++] = client->index;
+    rejoin->left_ns[client->index] = worker->now_ns;
+}
+
+void rejoin_drop(struct rejoin *rejoin, struct worker *worker, struct client *client)
+{
+    add(rejoin, worker, client);
+    client_drop(worker, client);
+}
+
+void rejoin_leave(struct rejoin *rejoin, struct worker *worker, struct client *client)
+{
+    add(rejoin, worker, client);
+    client_leave(worker, client);
+}
+
+uint64_t rejoin_opened(struct rejoin *rejoin, struct worker *worker, struct client *client)
+{
+    uint64_t left_ns = rejoin->left_ns[client->index];
+    rejoin->left_ns[client->index] = 0;
+    return left_ns ? worker->now_ns - left_ns : 0;
+}
+
+static void try_one(struct rejoin *rejoin, struct worker *worker, struct client *client)
+{
+    uint32_t share = worker->bench->options.concurrency / worker->bench->thread_count;
+    uint64_t left_ns = rejoin->left_ns[client->index];
+    bool tried = client->begun_ns > left_ns;
+    if (client->state == CLIENT_LEAVING && worker->now_ns > left_ns + HANG_UP_NS)
+        client_close(worker, client);
+    if (client->state != CLIENT_GONE || worker->opening >= (share ? share : 1))
+        return;
+    if (!tried || worker->now_ns > client->begun_ns + RETRY_NS)
+        client_open(worker, client);
+}
+
+uint64_t rejoin_tick(struct rejoin *rejoin, struct worker *worker)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < rejoin->count; i++) {
+        uint32_t index = rejoin->pending[i];
+        if (!rejoin->left_ns[index])
+            continue; // it is back
+        rejoin->pending[kept++] = index;
+        try_one(rejoin, worker, &worker->clients[index]);
+    }
+    rejoin->count = kept;
+    return kept ? worker->now_ns + LOOK_NS : UINT64_MAX;
+}
