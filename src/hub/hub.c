@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The member's half of the hub: local rooms, joins and leaves, and the slices of the flush. The
-// home's half is hub_home.c.
+// The member's half of the hub: local rooms, joins, leaves, mails. The home's half is hub_home.c;
+// the slices of the flush are in hub_flush.c.
 #include "hub/hub.h"
 
-#include "hub/hub_home.h"
+#include "hub/hub_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +51,7 @@ void hub_fini(struct hub *hub)
 
 // --- Memberships of one connection
 
-static struct membership *find_membership(struct memberships *of, uint32_t room)
+struct membership *hub_find_membership(struct memberships *of, uint32_t room)
 {
     for (uint32_t i = 0; i < of->count; i++)
         if (memberships_at(of, i)->room == room)
@@ -206,7 +206,7 @@ enum hub_join hub_join(struct hub *hub, uint32_t connection, const uint8_t *name
     uint64_t hash;
     struct memberships *of = hub->ops->memberships(hub->context, connection);
     uint32_t slot = find_room(hub, name, name_len, &hash);
-    if (slot != MAP_NONE && find_membership(of, slot))
+    if (slot != MAP_NONE && hub_find_membership(of, slot))
         return joined_now(slab_at(&hub->rooms, slot));
     if (!reserve_membership(of))
         return refuse(hub);
@@ -246,7 +246,7 @@ bool hub_leave(struct hub *hub, uint32_t connection, const uint8_t *name, size_t
     uint64_t hash;
     uint32_t slot = find_room(hub, name, name_len, &hash);
     struct memberships *of = hub->ops->memberships(hub->context, connection);
-    struct membership *membership = slot == MAP_NONE ? NULL : find_membership(of, slot);
+    struct membership *membership = slot == MAP_NONE ? NULL : hub_find_membership(of, slot);
     if (!membership)
         return false;
     struct room *room = slab_at(&hub->rooms, slot);
@@ -263,7 +263,7 @@ void hub_leave_all(struct hub *hub, uint32_t connection)
 
 bool hub_is_member(const struct hub *hub, uint32_t connection, uint32_t room)
 {
-    return find_membership(hub->ops->memberships(hub->context, connection), room);
+    return hub_find_membership(hub->ops->memberships(hub->context, connection), room);
 }
 
 static void join_answered(struct hub *hub, const struct mail *mail)
@@ -298,7 +298,7 @@ static void mark_dirty(struct hub *hub, struct room *room)
         list_push_back(&hub->dirty, &room->dirty);
 }
 
-static void set_congested(struct hub *hub, struct room *room, bool congested)
+void hub_set_congested(struct hub *hub, struct room *room, bool congested)
 {
     room->congested = congested;
     struct home_address at = {room->home_slot, room->home_generation};
@@ -324,7 +324,7 @@ void hub_room_deliver(struct hub *hub, uint32_t slot, uint32_t generation, struc
     mark_dirty(hub, room);
     if (!room->congested &&
         (room->pending_bytes > HUB_PENDING_MARK || room->pending_count > HUB_PENDING_FRAMES))
-        set_congested(hub, room, true);
+        hub_set_congested(hub, room, true);
 }
 
 void hub_room_set_paused(struct hub *hub, uint32_t slot, uint32_t generation, bool paused)
@@ -429,85 +429,6 @@ void hub_receive(struct hub *hub, uint16_t from, const struct mail *mail)
         break;
     }
     UNREACHABLE();
-}
-
-// --- The flush
-
-void hub_flush_begin(struct hub *hub)
-{
-    while (!list_empty(&hub->dirty)) {
-        struct list_node *node = list_first(&hub->dirty);
-        list_remove(node);
-        list_push_back(&hub->flushing, node);
-    }
-    home_poll_waiting(hub);
-}
-
-// A member that is left out of some of these messages gets a run of the others, and is skipped by
-// the slices. That is one more run per such member, so room_batch bounds how many there are.
-static void give_excluded(struct hub *hub, struct room *room, uint32_t slot, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t id = room->pending[i]->exclude_id;
-        uint32_t connection = id ? hub->ops->local_slot(hub->context, id) : SLAB_NONE;
-        if (connection == SLAB_NONE)
-            continue;
-        struct membership *membership =
-            find_membership(hub->ops->memberships(hub->context, connection), slot);
-        if (!membership || room->entries[membership->index].skip)
-            continue;
-        room->entries[membership->index].skip = 1;
-        uint32_t messages;
-        struct run *run = room_lay(room, n, id, hub->runs, &messages);
-        CHECK(run || messages == 0);
-        if (run) {
-            hub->ops->deliver(hub->context, connection, run);
-            run_unref(hub->runs, run);
-        }
-    }
-}
-
-static void begin_run(struct hub *hub, struct room *room, uint32_t slot)
-{
-    uint32_t messages;
-    uint32_t n = room_batch(room, HUB_RUN_MAX_BYTES, HUB_RUN_MAX_EXCLUDED);
-    give_excluded(hub, room, slot, n);
-    room->run = room_lay(room, n, 0, hub->runs, &messages);
-    CHECK(room->run);
-    room->cursor = 0;
-    room_drop_batch(room, n, hub->runs->frames);
-    if (room->congested && room->pending_bytes <= HUB_PENDING_MARK / 2 &&
-        room->pending_count <= HUB_PENDING_FRAMES / 2)
-        set_congested(hub, room, false);
-}
-
-bool hub_next_slice(struct hub *hub, uint32_t max, struct hub_slice *slice)
-{
-    if (hub->finished)
-        run_unref(hub->runs, hub->finished);
-    hub->finished = NULL;
-    struct list_node *node = list_first(&hub->flushing);
-    if (!node)
-        return false;
-    list_remove(node);
-    struct room *room = CONTAINER_OF(node, struct room, dirty);
-    if (!room->run)
-        begin_run(
-            hub, room,
-            map_find(&hub->rooms_by_name, room->name->hash, room->name->bytes, room->name->len));
-    uint32_t left = room->count - room->cursor;
-    *slice = (struct hub_slice){.run = room->run,
-                                .entries = room->entries + room->cursor,
-                                .count = left < max ? left : max};
-    room->cursor += slice->count;
-    if (room->cursor == room->count) {
-        hub->finished = room->run;
-        room->run = NULL;
-        room->cursor = 0;
-    }
-    if (room->run || room->pending_count)
-        list_push_back(&hub->dirty, node);
-    return true;
 }
 
 uint32_t hub_member_count(const struct hub *hub, const uint8_t *name, size_t name_len)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The home's half of the hub: one order per room, and the back-pressure on its publishers.
-#include "hub/hub_home.h"
+#include "hub/hub_internal.h"
 
 #include <stdlib.h>
 

@@ -30,3 +30,9 @@ void hub_room_deliver(struct hub *hub, uint32_t slot, uint32_t generation, struc
 void hub_room_set_paused(struct hub *hub, uint32_t slot, uint32_t generation, bool paused);
 
 const uint8_t *home_key(const void *hub, uint32_t slot, size_t *len);
+
+// The connection's place in this room, or NULL.
+struct membership *hub_find_membership(struct memberships *of, uint32_t room);
+
+// Tells the home that this shard's fan-out of the room lags, or that it has caught up.
+void hub_set_congested(struct hub *hub, struct room *room, bool congested);
