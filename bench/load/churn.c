@@ -48,7 +48,7 @@ static uint64_t churn_due(struct worker *worker)
         uint32_t index = (uint32_t)(rand_next(&worker->rand) % worker->client_count);
         struct client *client = &worker->clients[index];
         bool politely = mine->pace.done++ & 1;
-        if (client->state != CLIENT_OPEN)
+        if (client->state != CLIENT_OPEN || fanout_publishes(worker, client))
             continue;
         if (politely)
             rejoin_leave(&mine->rejoin, worker, client);

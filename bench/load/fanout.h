@@ -14,3 +14,7 @@ void fanout_opened(struct worker *worker, struct client *client);
 void fanout_lost(struct worker *worker, struct client *client);
 uint64_t fanout_tick(struct worker *worker);
 void fanout_judge(struct bench *bench, struct verdict *verdict);
+
+// Sends for its room. When it goes, another connection takes over, and between two connections no
+// server promises an order.
+bool fanout_publishes(const struct worker *worker, const struct client *client);

@@ -180,3 +180,13 @@ uint64_t fanout_tick(struct worker *worker)
     fill_windows(worker);
     return UINT64_MAX;
 }
+
+bool fanout_publishes(const struct worker *worker, const struct client *client)
+{
+    const struct fanout *fanout = worker->bench->state;
+    uint32_t count = worker->bench->options.publishers;
+    for (uint32_t i = 0; i < count; i++)
+        if (fanout->publishers[client->room * count + i] == client)
+            return true;
+    return false;
+}
