@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "codec/ws_handshake.h"
 
+#include "codec/sha1.h"
+
 #include <string.h>
-
-#include <wolfssl/options.h>
-
-#include <wolfssl/wolfcrypt/coding.h>
-#include <wolfssl/wolfcrypt/sha.h>
-
-#define NONCE_BYTES 16
 
 // RFC 6455, section 1.3.
 static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -23,27 +18,31 @@ _Static_assert(sizeof answer_begin - 1 + WS_ACCEPT_BYTES + sizeof answer_end - 1
                    WS_SWITCHING_MAX_BYTES,
                "the 101 answer must fit");
 
-static void encode(const uint8_t *bytes, size_t len, char *text, size_t text_len)
-{
-    word32 have = (word32)text_len;
-    int result = Base64_Encode_NoNl(bytes, (word32)len, (byte *)text, &have);
-    CHECK(result == 0 && have == text_len);
-}
+// RFC 4648, section 4.
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-// Decoding alone would let line ends, missing padding and stray bits of the last character pass:
-// only the canonical form comes out again as it went in.
+// The base64 of 16 bytes is 22 characters and "==". The last one carries two bits of the nonce; its
+// other four have to be zero, or it would not be the form that an encoder writes.
 static bool key_legal(const char *key, size_t len)
 {
-    if (len != WS_KEY_BYTES)
+    if (len != WS_KEY_BYTES || memcmp(key + 22, "==", 2) != 0)
         return false;
-    uint8_t nonce[WS_KEY_BYTES];
-    word32 nonce_len = sizeof nonce;
-    if (Base64_Decode((const byte *)key, (word32)len, nonce, &nonce_len) != 0 ||
-        nonce_len != NONCE_BYTES)
-        return false;
-    char canonical[WS_KEY_BYTES];
-    encode(nonce, NONCE_BYTES, canonical, sizeof canonical);
-    return memcmp(canonical, key, len) == 0;
+    for (size_t i = 0; i < 22; i++)
+        if (key[i] == 0 || !strchr(alphabet, key[i]))
+            return false;
+    return (strchr(alphabet, key[21]) - alphabet) % 16 == 0;
+}
+
+static void encode(const uint8_t digest[SHA1_BYTES], char text[WS_ACCEPT_BYTES])
+{
+    uint8_t padded[SHA1_BYTES + 1] = {0};
+    memcpy(padded, digest, SHA1_BYTES);
+    for (size_t i = 0, o = 0; i < sizeof padded; i += 3, o += 4) {
+        uint32_t bits = (uint32_t)padded[i] << 16 | (uint32_t)padded[i + 1] << 8 | padded[i + 2];
+        for (unsigned k = 0; k < 4; k++)
+            text[o + k] = alphabet[bits >> (18 - 6 * k) & 63];
+    }
+    text[WS_ACCEPT_BYTES - 1] = '='; // 20 bytes are one short of a multiple of three
 }
 
 static bool version_13(const struct http_parser *parser)
@@ -87,15 +86,12 @@ enum ws_handshake_result ws_handshake_check(const struct http_parser *parser, in
 
 void ws_accept_key(const char *key, char accept[WS_ACCEPT_BYTES])
 {
-    wc_Sha sha;
-    uint8_t digest[WC_SHA_DIGEST_SIZE];
-    // None of these can fail: the hash is computed in software, on the stack.
-    CHECK(wc_InitSha(&sha) == 0);
-    CHECK(wc_ShaUpdate(&sha, (const byte *)key, WS_KEY_BYTES) == 0);
-    CHECK(wc_ShaUpdate(&sha, (const byte *)guid, sizeof guid - 1) == 0);
-    CHECK(wc_ShaFinal(&sha, digest) == 0);
-    wc_ShaFree(&sha);
-    encode(digest, sizeof digest, accept, WS_ACCEPT_BYTES);
+    char text[WS_KEY_BYTES + sizeof guid - 1];
+    uint8_t digest[SHA1_BYTES];
+    memcpy(text, key, WS_KEY_BYTES);
+    memcpy(text + WS_KEY_BYTES, guid, sizeof guid - 1);
+    sha1(text, sizeof text, digest);
+    encode(digest, accept);
 }
 
 size_t ws_switching_write(char *out, const char *key)
