@@ -1,11 +1,42 @@
 // SPDX-License-Identifier: MIT
 //
-// Private to src/net: the output side of a link as its life (link.c) sees it.
+// Private to src/net: how the ways out call each other: queueing and flush (output.c), inline sends
+// (inline.c), the backlog (slow.c).
 #pragma once
 
+#include "base/check.h"
+
+struct arena;
 struct link;
 struct net;
 struct ring_completion;
+struct run;
+
+// --- inline.c
+
+// Queues an inline send. The run, if any, must be held until the release.
+void output_inline(struct net *net, struct link *link, const uint8_t *bytes, uint32_t len,
+                   struct run *run, uint32_t messages);
+
+// Owner: takes the reference and drops it at the release.
+void output_hold(struct net *net, struct run *run);
+
+// What is not being filled.
+struct arena *output_other_arena(struct net *net);
+
+// --- slow.c
+
+// Appends to the backlog. Owner: takes the reference, whatever happens. False: the link is closing.
+bool output_push(struct net *net, struct link *link, struct run *run, uint32_t sent_bytes);
+
+// Evicts when the backlog is longer than it may be.
+void output_check_limits(struct net *net, struct link *link);
+
+// The rest of an inline send that fell short: it comes before all that was queued since. Owner:
+// takes the reference.
+void output_keep_rest(struct net *net, struct link *link, struct run *run, uint32_t sent_bytes);
+
+void output_out_of_memory(struct net *net, struct link *link);
 
 // Starts the slow-path send of a link that has a backlog and nothing in flight.
 void output_start(struct net *net, struct link *link);

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+//
+// The slow path: what a link could not take at once waits in its backlog, which one send at a time
+// works off.
+#include "net/output.h"
+
+#include "net/backlog.h"
+#include "net/net.h"
+#include "net/op.h"
+#include "ring/ring.h"
+
+#include <errno.h>
+
+void output_out_of_memory(struct net *net, struct link *link)
+{
+    link_abort(net, link, CLOSE_REASON_INTERNAL);
+}
+
+void net_evict(struct net *net, struct link *link, enum close_reason reason)
+{
+    if (link->state != LINK_UP || link->evicted || !link->backlog)
+        return;
+    counter_add(&net->counters.evictions, 1);
+    link->evicted = true;
+    backlog_truncate(link->backlog, net->runs);
+    net->ops->on_slow(net->context, link, reason);
+}
+
+void output_check_limits(struct net *net, struct link *link)
+{
+    if (link->backlog->messages > net->limits.outbound_frames)
+        net_evict(net, link, CLOSE_REASON_SLOW_FRAMES);
+    else if (link->backlog->bytes > net->limits.outbound_bytes)
+        net_evict(net, link, CLOSE_REASON_SLOW_BYTES);
+}
+
+bool output_push(struct net *net, struct link *link, struct run *run, uint32_t sent_bytes)
+{
+    bool fresh = !link->backlog;
+    if (fresh && (link->backlog = backlog_create()))
+        counter_add(&net->counters.backlogs, 1);
+    if (!link->backlog || backlog_push(link->backlog, run, sent_bytes, (uint32_t)net->now_ms)) {
+        run_unref(net->runs, run);
+        output_out_of_memory(net, link);
+        return false;
+    }
+    if (fresh && link->state == LINK_UP)
+        net->ops->on_behind(net->context, link);
+    if (!list_linked(&link->node))
+        list_push_back(&net->kicked, &link->node);
+    return true;
+}
+
+void output_keep_rest(struct net *net, struct link *link, struct run *run, uint32_t sent_bytes)
+{
+    if (!link->backlog || link->backlog->count == 0) {
+        (void)output_push(net, link, run, sent_bytes);
+        return;
+    }
+    if (backlog_push_front(link->backlog, run, sent_bytes, (uint32_t)net->now_ms)) {
+        run_unref(net->runs, run);
+        output_out_of_memory(net, link);
+    }
+}
+
+static void drop_backlog(struct net *net, struct link *link)
+{
+    backlog_destroy(link->backlog, net->runs);
+    link->backlog = NULL;
+    counter_add(&net->counters.backlogs, (uint64_t)-1);
+}
+
+static bool worth_zerocopy(const struct net *net, const struct backlog *backlog)
+{
+    const struct run *run = backlog->entries[backlog->head].run;
+    uint32_t threshold = net->limits.zerocopy_threshold_bytes;
+    // One notification at a time: it names the link, not the send.
+    return threshold && !backlog->notif_run && frame_registered(run->frame) &&
+           run_len(run) - backlog->head_sent_bytes >= threshold;
+}
+
+void output_start(struct net *net, struct link *link)
+{
+    struct backlog *backlog = link->backlog;
+    if (!backlog || backlog->count == 0 || (link->inflight & LINK_SEND) ||
+        link->sent_tick == net->tick)
+        return;
+    uint64_t user_data = op_pack(OP_SEND, link->generation, link->slot);
+    link->inflight |= LINK_SEND;
+    if (worth_zerocopy(net, backlog)) {
+        struct run *run = backlog->entries[backlog->head].run;
+        backlog->flight_count = 1;
+        backlog->flight_zerocopy = true;
+        backlog->notif_run = run_ref(run);
+        link->inflight |= LINK_NOTIF;
+        counter_add(&net->counters.sends_zerocopy, 1);
+        ring_send_zc(net->ring, link->slot, run_bytes(run) + backlog->head_sent_bytes,
+                     run_len(run) - backlog->head_sent_bytes, user_data);
+        return;
+    }
+    backlog_gather(backlog, NET_FLIGHT_MAX_BYTES);
+    counter_add(&net->counters.sends_slow, 1);
+    ring_sendmsg(net->ring, link->slot, &backlog->message, user_data);
+}
+
+static void notified(struct net *net, struct link *link)
+{
+    link->inflight &= (uint8_t)~LINK_NOTIF;
+    run_unref(net->runs, link->backlog->notif_run);
+    link->backlog->notif_run = NULL;
+}
+
+void output_on_send(struct net *net, struct link *link, const struct ring_completion *c)
+{
+    struct backlog *backlog = link->backlog;
+    if (c->flags & RING_NOTIF) {
+        notified(net, link);
+    } else {
+        link->inflight &= (uint8_t)~LINK_SEND;
+        // A zero-copy send that failed early is not followed by a notification.
+        if (backlog->flight_zerocopy && !(c->flags & RING_MORE))
+            notified(net, link);
+        backlog->flight_zerocopy = false;
+        if (c->result > 0)
+            counter_add(&net->counters.bytes_out, (uint64_t)c->result);
+        backlog_advance(backlog, c->result > 0 ? (uint32_t)c->result : 0, net->runs);
+        if (c->result < 0 && c->result != -ECANCELED && c->result != -EINTR && c->result != -EAGAIN)
+            link_abort(net, link, CLOSE_REASON_PEER_RESET);
+    }
+    if (link->state == LINK_CLOSING)
+        return;
+    if (backlog->count == 0 && !backlog->notif_run)
+        drop_backlog(net, link);
+    else if (!list_linked(&link->node))
+        list_push_back(&net->kicked, &link->node);
+}
+
+void output_drop(struct net *net, struct link *link)
+{
+    CHECK(!(link->inflight & (LINK_SEND | LINK_NOTIF)) && !link->outgoing);
+    if (link->backlog)
+        drop_backlog(net, link);
+}
