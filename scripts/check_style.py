@@ -45,6 +45,7 @@ COVERED_ELSEWHERE = {
     'conn/conn_ws': 'tests/sim and tests/e2e/conformance.py',
     'hub/hub_flush': 'test_hub.c',
     'hub/hub_home': 'test_hub.c',
+    'net/front': 'tests/sim',
     'net/inline': 'tests/sim',
     'net/link': 'tests/sim',
     'net/net': 'tests/sim',
@@ -55,8 +56,10 @@ COVERED_ELSEWHERE = {
     'shard/drain': 'tests/sim and tests/e2e/lifecycle.py',
     'shard/mail': 'test_registry.c and tests/sim',
     'shard/shard': 'test_registry.c and tests/sim',
+    'server/certificates': 'tests/e2e/tls.py',
     'server/main': 'tests/e2e starts the binary',
     'server/pages': 'tests/e2e asks for every page',
+    'server/reload': 'tests/e2e/tls.py and lifecycle.py',
     'server/server': 'tests/e2e starts and ends it',
     'server/signals': 'tests/e2e sends them',
 }

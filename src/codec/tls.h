@@ -44,8 +44,10 @@ struct tls_options {
 };
 
 #define TLS_CERTIFICATES_MAX 16
+#ifndef TLS_RECORD_MAX_BYTES
 #define TLS_RECORD_MAX_BYTES 16384 // of plaintext (RFC 8446, section 5.1)
-#define TLS_SUBJECT_MAX      256
+#endif
+#define TLS_SUBJECT_MAX 256
 
 // False in a build without TLS: then nothing below may be called but tls_context_create, which
 // fails.
@@ -64,6 +66,9 @@ MUST_USE int tls_context_create(struct tls_context **context, const struct tls_o
 
 // Sessions that exist keep what they need of it.
 void tls_context_destroy(struct tls_context *context);
+
+// Mixes any number of bytes into the secret of tickets.
+void tls_ticket_secret(const void *bytes, size_t len, uint8_t secret[32]);
 
 // What time it is: chooses the ticket keys. Once a tick or so.
 void tls_context_set_time(struct tls_context *context, uint64_t now_s);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include <wolfssl/wolfcrypt/asn.h>
+#include <wolfssl/wolfcrypt/hash.h>
 
 // AEAD suites with forward secrecy only, in the order of our preference.
 #define SUITES_13 "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256"
@@ -207,6 +208,11 @@ static bool set_tickets(struct tls_context *context, WOLFSSL_CTX *ctx)
     return wolfSSL_CTX_set_TicketEncCb(ctx, on_ticket) == WOLFSSL_SUCCESS &&
            wolfSSL_CTX_set_TicketEncCtx(ctx, &context->tickets) == WOLFSSL_SUCCESS &&
            wolfSSL_CTX_set_TicketHint(ctx, (int)context->ticket_lifetime_s) == WOLFSSL_SUCCESS;
+}
+
+void tls_ticket_secret(const void *bytes, size_t len, uint8_t secret[32])
+{
+    CHECK(wc_Sha256Hash(bytes, (word32)len, secret) == 0); // takes no memory and cannot fail
 }
 
 void tls_context_set_time(struct tls_context *context, uint64_t now_s)

@@ -140,7 +140,7 @@ static bool check_open(struct conns *conns, struct conn *conn, uint64_t *wait_ms
         at_most(wait_ms, o->idle_timeout_ms - idle_ms);
     }
     const struct backlog *backlog = conn->link.backlog;
-    if (o->outbound_age_ms && backlog && backlog->count) {
+    if (o->outbound_age_ms && backlog && !backlog_empty(backlog)) {
         uint32_t age_ms = since(conns, backlog_oldest_ms(backlog));
         if (age_ms >= o->outbound_age_ms) {
             net_evict(conns->net, &conn->link, CLOSE_REASON_SLOW_AGE);
@@ -220,11 +220,11 @@ uint32_t conns_sweep(struct conns *conns, uint64_t now_ms, uint32_t budget, uint
 
 // --- What the link tells
 
-static void on_open(void *context, struct link *link, bool full)
+static void on_open(void *context, struct link *link, const struct link_entry *entry)
 {
     struct conns *conns = context;
     struct conn *conn = conn_of_link(link);
-    conn->full = full;
+    conn->full = entry->full;
     arm(conns, conn, conns->options.handshake_timeout_ms);
 }
 
@@ -264,6 +264,11 @@ static void on_eof(void *context, struct link *link)
     else if (link->state == LINK_LINGERING)
         link_abort(conns->net, link, link->reason);
     // ENDING: what is queued is still sent; the link closes by itself then.
+}
+
+static void on_failed(void *context, struct link *link, enum close_reason reason)
+{
+    conn_end(context, conn_of_link(link), reason, true);
 }
 
 static void on_slow(void *context, struct link *link, enum close_reason reason)
@@ -310,6 +315,7 @@ const struct link_ops conn_link_ops = {
     .on_open = on_open,
     .on_bytes = on_bytes,
     .on_eof = on_eof,
+    .on_failed = on_failed,
     .on_slow = on_slow,
     .on_behind = on_behind,
     .on_end = on_end,

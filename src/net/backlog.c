@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct backlog_entry *at(const struct backlog *backlog, uint32_t index)
-{
-    return &backlog->entries[(backlog->head + index) & (backlog->capacity - 1)];
-}
-
 struct backlog *backlog_create(void)
 {
     return calloc(1, sizeof(struct backlog));
@@ -18,8 +13,10 @@ struct backlog *backlog_create(void)
 void backlog_destroy(struct backlog *backlog, struct run_pool *runs)
 {
     CHECK(!backlog->notif_run);
+    if (backlog->sealed)
+        run_unref(runs, backlog->sealed);
     for (uint32_t i = 0; i < backlog->count; i++)
-        run_unref(runs, at(backlog, i)->run);
+        run_unref(runs, backlog_at(backlog, i)->run);
     free(backlog->entries);
     free(backlog);
 }
@@ -31,7 +28,7 @@ static int grow(struct backlog *backlog)
     if (!entries)
         return -ENOMEM;
     for (uint32_t i = 0; i < backlog->count; i++)
-        entries[i] = *at(backlog, i);
+        entries[i] = *backlog_at(backlog, i);
     free(backlog->entries);
     backlog->entries = entries;
     backlog->head = 0;
@@ -45,7 +42,8 @@ int backlog_push(struct backlog *backlog, struct run *run, uint32_t sent_bytes, 
     CHECK(sent_bytes < run_len(run));
     if (backlog->count == backlog->capacity && grow(backlog))
         return -ENOMEM;
-    *at(backlog, backlog->count++) = (struct backlog_entry){.run = run, .queued_ms = now_ms};
+    *backlog_at(backlog, backlog->count++) =
+        (struct backlog_entry){.run = run, .queued_ms = now_ms};
     backlog->messages += run->messages;
     backlog->bytes += run_len(run) - sent_bytes;
     if (sent_bytes)
@@ -62,7 +60,7 @@ int backlog_push_front(struct backlog *backlog, struct run *run, uint32_t sent_b
         return -ENOMEM;
     backlog->head = (backlog->head - 1) & (backlog->capacity - 1);
     backlog->count++;
-    *at(backlog, 0) = (struct backlog_entry){.run = run, .queued_ms = now_ms};
+    *backlog_at(backlog, 0) = (struct backlog_entry){.run = run, .queued_ms = now_ms};
     backlog->messages += run->messages;
     backlog->bytes += run_len(run) - sent_bytes;
     backlog->head_sent_bytes = sent_bytes;
@@ -74,7 +72,7 @@ void backlog_gather(struct backlog *backlog, uint32_t max_bytes)
     CHECK(backlog->flight_count == 0 && backlog->count > 0);
     uint32_t bytes = 0, skip = backlog->head_sent_bytes;
     while (backlog->flight_count < backlog->count && backlog->flight_count < BACKLOG_GATHER) {
-        const struct run *run = at(backlog, backlog->flight_count)->run;
+        const struct run *run = backlog_at(backlog, backlog->flight_count)->run;
         uint32_t len = run_len(run) - skip;
         if (backlog->flight_count && bytes + len > max_bytes)
             break;
@@ -93,7 +91,7 @@ void backlog_gather(struct backlog *backlog, uint32_t max_bytes)
 
 static void pop(struct backlog *backlog, struct run_pool *runs)
 {
-    struct run *run = at(backlog, 0)->run;
+    struct run *run = backlog_at(backlog, 0)->run;
     backlog->messages -= run->messages;
     backlog->head = (backlog->head + 1) & (backlog->capacity - 1);
     backlog->count--;
@@ -108,7 +106,7 @@ void backlog_advance(struct backlog *backlog, uint32_t sent_bytes, struct run_po
     CHECK(sent_bytes <= backlog->bytes);
     backlog->bytes -= sent_bytes;
     while (sent_bytes) {
-        uint32_t left = run_len(at(backlog, 0)->run) - backlog->head_sent_bytes;
+        uint32_t left = run_len(backlog_at(backlog, 0)->run) - backlog->head_sent_bytes;
         if (sent_bytes < left) {
             backlog->head_sent_bytes += sent_bytes;
             return;
@@ -124,7 +122,7 @@ void backlog_truncate(struct backlog *backlog, struct run_pool *runs)
     if (keep == 0 && (backlog->head_sent_bytes || backlog->head_is_rest))
         keep = 1;
     while (backlog->count > keep) {
-        struct run *run = at(backlog, --backlog->count)->run;
+        struct run *run = backlog_at(backlog, --backlog->count)->run;
         backlog->messages -= run->messages;
         backlog->bytes -= run_len(run);
         run_unref(runs, run);

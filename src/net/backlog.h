@@ -3,6 +3,9 @@
 // What a link could not send at once: a queue of runs, and the one send that is in flight for it.
 // It exists only while a link is behind, so an ordinary connection pays a pointer for it.
 //
+// A TLS link's entries are plain, and shared with others, until their turn comes; then as many as
+// fit one send become `sealed`, which goes first.
+//
 //   runs: | in flight (sent bytes known on completion) | waiting .......... |
 //         head                                          head + flight_count
 #pragma once
@@ -22,13 +25,16 @@ struct backlog_entry {
 struct backlog {
     struct backlog_entry *entries; // ring of `capacity` (a power of two) entries
     uint32_t head, count, capacity;
-    uint32_t head_sent_bytes; // of the first run, already in the socket
-    bool head_is_rest;        // the first run is the rest of something that is half sent
-    uint32_t messages;        // in all entries
-    uint64_t bytes;           // in all entries, less head_sent_bytes
-    uint32_t flight_count;    // entries in flight
-    bool flight_zerocopy;     // it is a zero-copy send
-    struct run *notif_run;    // its memory is held by a zero-copy send until the notification
+    uint32_t head_sent_bytes;   // of the first run, already in the socket
+    bool head_is_rest;          // the first run is the rest of something that is half sent
+    uint32_t messages;          // in all entries
+    uint64_t bytes;             // in all entries, less head_sent_bytes
+    struct run *sealed;         // TLS: ciphertext that goes before all entries, or NULL
+    uint32_t sealed_sent_bytes; // of that, already in the socket
+    uint32_t sealed_ms;         // when it was made, as queued_ms
+    uint32_t flight_count;      // entries in flight
+    bool flight_zerocopy;       // it is a zero-copy send
+    struct run *notif_run;      // its memory is held by a zero-copy send until the notification
     struct msghdr message;
     struct iovec pieces[BACKLOG_GATHER];
 };
@@ -57,7 +63,19 @@ void backlog_advance(struct backlog *backlog, uint32_t sent_bytes, struct run_po
 // not be torn).
 void backlog_truncate(struct backlog *backlog, struct run_pool *runs);
 
+static inline struct backlog_entry *backlog_at(const struct backlog *backlog, uint32_t index)
+{
+    return &backlog->entries[(backlog->head + index) & (backlog->capacity - 1)];
+}
+
+// Nothing is left to be sent.
+static inline bool backlog_empty(const struct backlog *backlog)
+{
+    return backlog->count == 0 && !backlog->sealed;
+}
+
+// When the oldest of what is left was queued; it must not be empty.
 static inline uint32_t backlog_oldest_ms(const struct backlog *backlog)
 {
-    return backlog->entries[backlog->head & (backlog->capacity - 1)].queued_ms;
+    return backlog->sealed ? backlog->sealed_ms : backlog_at(backlog, 0)->queued_ms;
 }

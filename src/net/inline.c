@@ -73,6 +73,10 @@ void net_settle(struct net *net, const struct ring_completion *c)
         output_out_of_memory(net, link);
         return;
     }
+    if (link->front) {
+        output_keep_sealed(net, link, rest);
+        return;
+    }
     output_keep_rest(net, link, rest, 0);
     if (link->backlog)
         link->backlog->head_is_rest = done > 0;

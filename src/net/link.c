@@ -2,6 +2,7 @@
 #include "net/link.h"
 
 #include "net/backlog.h"
+#include "net/front.h"
 #include "net/net.h"
 #include "net/op.h"
 #include "net/output.h"
@@ -37,7 +38,7 @@ static void cancel_recv(struct net *net, struct link *link)
     ring_cancel(net->ring, user_data(link, OP_RECV), user_data(link, OP_CANCEL_RECV));
 }
 
-void link_accepted(struct net *net, uint32_t file, bool full)
+void link_accepted(struct net *net, uint32_t file, const struct link_entry *entry)
 {
     struct link *link = net_link(net, file);
     CHECK(link->state == LINK_FREE && link->inflight == 0);
@@ -54,7 +55,9 @@ void link_accepted(struct net *net, uint32_t file, bool full)
     counter_add(&net->counters.accepts, 1);
     counter_add(&net->counters.connections, 1);
     arm_recv(net, link);
-    net->ops->on_open(net->context, link, full);
+    net->ops->on_open(net->context, link, entry);
+    if (entry->tls && front_create(net, link))
+        output_out_of_memory(net, link);
 }
 
 // --- Pausing: what was received but may not be consumed yet is kept
@@ -116,14 +119,9 @@ static void keep(struct net *net, struct link *link, const uint8_t *bytes, size_
         link_abort(net, link, CLOSE_REASON_OVERLOADED);
 }
 
-static bool receives(const struct link *link)
+void link_give(struct net *net, struct link *link, uint8_t *bytes, size_t len)
 {
-    return link->state >= LINK_UP && link->state <= LINK_LINGERING;
-}
-
-static void give(struct net *net, struct link *link, uint8_t *bytes, size_t len)
-{
-    if (!receives(link))
+    if (!link_receives(link))
         return;
     if (link->paused) {
         keep(net, link, bytes, len);
@@ -131,26 +129,26 @@ static void give(struct net *net, struct link *link, uint8_t *bytes, size_t len)
     }
     size_t used = net->ops->on_bytes(net->context, link, bytes, len);
     CHECK(used <= len);
-    if (used < len && receives(link))
+    if (used < len && link_receives(link))
         keep(net, link, bytes + used, len - used);
 }
 
-static void end_of_stream(struct net *net, struct link *link)
+void link_end_of_stream(struct net *net, struct link *link)
 {
     link->eof = true;
-    if (receives(link) && !link->paused)
+    if (link_receives(link) && !link->paused)
         net->ops->on_eof(net->context, link);
 }
 
 void link_resume(struct net *net, struct link *link)
 {
-    if (!link->paused || !receives(link))
+    if (!link->paused || !link_receives(link))
         return;
     struct stash *stash = link->stash;
     if (stash) {
         size_t len = stash->end - stash->begin;
         size_t used = net->ops->on_bytes(net->context, link, stash->bytes + stash->begin, len);
-        if (!receives(link))
+        if (!link_receives(link))
             return;
         stash->begin += (uint32_t)used;
         counter_add(&net->counters.stashed_bytes, -(uint64_t)used);
@@ -183,6 +181,7 @@ static void join(struct net *net, struct link *link)
     if (link->state != LINK_CLOSING || !link->ended || link->inflight)
         return;
     output_drop(net, link);
+    front_drop(net, link);
     stash_free(net, link);
     link->inflight |= LINK_CLOSE;
     ring_close(net->ring, link->slot, user_data(link, OP_CLOSE));
@@ -232,6 +231,8 @@ static void begin_close(struct net *net, struct link *link)
 
 static void output_is_out(struct net *net, struct link *link)
 {
+    if (front_close(net, link))
+        return; // in the next tick its close_notify is out
     if (!link->linger || link->eof) {
         link_abort(net, link, link->reason);
         return;
@@ -266,6 +267,14 @@ void net_bury(struct net *net)
 
 // --- Completions
 
+static void receive(struct net *net, struct link *link, uint8_t *bytes, size_t len)
+{
+    if (link->front)
+        front_receive(net, link, bytes, len);
+    else
+        link_give(net, link, bytes, len);
+}
+
 static void on_recv(struct net *net, struct link *link, const struct ring_completion *c)
 {
     if (!(c->flags & RING_MORE))
@@ -276,18 +285,18 @@ static void on_recv(struct net *net, struct link *link, const struct ring_comple
             link->heard_ms = (uint32_t)net->now_ms;
             counter_add(&net->counters.receives, 1);
             counter_add(&net->counters.bytes_in, (uint64_t)c->result);
-            give(net, link, ring_buffer(net->ring, id), (size_t)c->result);
+            receive(net, link, ring_buffer(net->ring, id), (size_t)c->result);
         }
         ring_buffer_return(net->ring, id);
     }
     if (c->result == 0)
-        end_of_stream(net, link);
+        link_end_of_stream(net, link);
     else if (c->result == -ENOBUFS)
         counter_add(&net->counters.enobufs, 1);
     else if (c->result < 0 && c->result != -ECANCELED && c->result != -EINTR &&
              c->result != -EAGAIN)
         link_abort(net, link, CLOSE_REASON_PEER_RESET);
-    if (receives(link) && !link->paused && !link->eof && !(link->inflight & LINK_RECV))
+    if (link_receives(link) && !link->paused && !link->eof && !(link->inflight & LINK_RECV))
         arm_recv(net, link);
 }
 

@@ -54,14 +54,17 @@ struct link {
     bool evicted : 1;          // for being slow: only its last word is still queued
     bool ended : 1;            // on_end has been called
     bool rearmed : 1;          // the receive is younger than the cancel that is in flight
+    bool front : 1;            // TLS: net->fronts has more of it
 };
 
 _Static_assert(sizeof(struct link) <= 64, "what the hot path touches of a link is one cache line");
 
+struct link_entry;
+
 // Upward calls. None of them may be made from within another one of the same link.
 struct link_ops {
-    // A new connection. `full`: no place beyond the reserve that refuses politely.
-    void (*on_open)(void *context, struct link *link, bool full);
+    // A new connection.
+    void (*on_open)(void *context, struct link *link, const struct link_entry *entry);
     // Bytes have come in; they may be changed in place. Returns how many were consumed: with fewer
     // than `len` the link pauses and keeps the rest until link_resume.
     size_t (*on_bytes)(void *context, struct link *link, uint8_t *bytes, size_t len);
@@ -69,6 +72,8 @@ struct link_ops {
     void (*on_eof)(void *context, struct link *link);
     // The outbound limit is exceeded; what was queued is gone. May send a last word and link_end.
     void (*on_slow)(void *context, struct link *link, enum close_reason reason);
+    // TLS broke: what the session still has to say goes out. Has to link_end or link_abort.
+    void (*on_failed)(void *context, struct link *link, enum close_reason reason);
     // The link has fallen behind (its backlog was empty before).
     void (*on_behind)(void *context, struct link *link);
     // Last call for this connection: leave rooms, free what belongs to it.
@@ -80,8 +85,14 @@ static inline bool link_open(const struct link *link)
     return link->state == LINK_UP;
 }
 
+// How a connection came in.
+struct link_entry {
+    bool full; // no place beyond the reserve that refuses politely
+    bool tls;
+};
+
 // A new file from the ring's accept.
-void link_accepted(struct net *net, uint32_t file, bool full);
+void link_accepted(struct net *net, uint32_t file, const struct link_entry *entry);
 
 // Completions of OP_RECV, OP_SEND, OP_CANCEL_*, OP_SHUTDOWN and OP_CLOSE.
 void link_on_completion(struct net *net, const struct ring_completion *completion);
@@ -99,3 +110,17 @@ void link_end(struct net *net, struct link *link, enum close_reason reason, bool
 
 // Closes at once; what is queued is dropped. Idempotent.
 void link_abort(struct net *net, struct link *link, enum close_reason reason);
+
+// --- For what stands between the socket and the link's bytes (front.c)
+
+// Bytes are still of interest.
+static inline bool link_receives(const struct link *link)
+{
+    return link->state >= LINK_UP && link->state <= LINK_LINGERING;
+}
+
+// Plain bytes that have come in.
+void link_give(struct net *net, struct link *link, uint8_t *bytes, size_t len);
+
+// The peer has ended its stream.
+void link_end_of_stream(struct net *net, struct link *link);

@@ -13,6 +13,25 @@
 #define ARENA_CHUNK_BYTES (256 * 1024)
 #define ARENA_SPARE_MAX   4
 
+static int prepare_tls(struct net *net)
+{
+    void *fronts = mmap(NULL, net->capacity * sizeof(struct front *), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    net->plain = malloc(TLS_RECORD_MAX_BYTES);
+    if (fronts == MAP_FAILED || !net->plain)
+        return -ENOMEM;
+    net->fronts = fronts;
+    return 0;
+}
+
+void net_set_tls(struct net *net, struct tls_context *tls)
+{
+    CHECK(net->fronts && tls);
+    if (net->tls)
+        tls_context_destroy(net->tls);
+    net->tls = tls;
+}
+
 int net_init(struct net *net, const struct net_options *options)
 {
     memset(net, 0, sizeof *net);
@@ -28,6 +47,7 @@ int net_init(struct net *net, const struct net_options *options)
     list_init(&net->ending);
     list_init(&net->dying);
     list_init(&net->kicked);
+    list_init(&net->handshakes);
     for (int i = 0; i < 2; i++)
         arena_init(&net->arenas[i], ARENA_CHUNK_BYTES, ARENA_SPARE_MAX);
     net->arena = &net->arenas[0];
@@ -37,7 +57,7 @@ int net_init(struct net *net, const struct net_options *options)
     if (links == MAP_FAILED)
         return -ENOMEM;
     net->links = links;
-    return 0;
+    return options->tls ? prepare_tls(net) : 0;
 }
 
 void net_fini(struct net *net)
@@ -48,6 +68,11 @@ void net_fini(struct net *net)
         arena_fini(&net->arenas[i]);
     free(net->sent);
     free(net->held);
+    if (net->tls)
+        tls_context_destroy(net->tls);
+    if (net->fronts)
+        munmap(net->fronts, net->capacity * sizeof(struct front *));
+    free(net->plain);
     munmap(net->links, net->capacity * net->link_bytes);
 }
 
@@ -61,16 +86,12 @@ struct link *net_find(const struct net *net, uint64_t id)
     return live ? link : NULL;
 }
 
-void net_begin_tick(struct net *net, uint64_t now_ms)
+void net_begin_tick(struct net *net, uint64_t now_ms, uint64_t unix_ms)
 {
     net->tick++;
     net->now_ms = now_ms;
-}
-
-// A backlog whose send is in flight needs no tick: its completion wakes the ring.
-static bool kicked_needs_tick(const struct net *net)
-{
-    return !list_empty(&net->kicked);
+    net->unix_ms = unix_ms;
+    net->handshake_budget = NET_HANDSHAKES_PER_TICK;
 }
 
 static bool ending_needs_tick(const struct net *net)
@@ -85,6 +106,7 @@ static bool ending_needs_tick(const struct net *net)
 
 bool net_busy(const struct net *net)
 {
-    return net->dirty_first || !list_empty(&net->dying) || kicked_needs_tick(net) ||
-           ending_needs_tick(net);
+    // A backlog whose send is in flight needs no tick: its completion wakes the ring.
+    return net->dirty_first || !list_empty(&net->dying) || !list_empty(&net->kicked) ||
+           !list_empty(&net->handshakes) || ending_needs_tick(net);
 }

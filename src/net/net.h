@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/counter.h"
 #include "hub/room.h"
+#include "net/front.h"
 #include "net/link.h"
 
 struct ring;
@@ -18,6 +19,9 @@ struct ring_completion;
 
 #define NET_STASH_MAX_BYTES  (256 * 1024) // received while paused, per link
 #define NET_FLIGHT_MAX_BYTES (256 * 1024) // in one slow-path send
+#ifndef NET_HANDSHAKES_PER_TICK
+#define NET_HANDSHAKES_PER_TICK 16 // steps of TLS handshakes: some two milliseconds
+#endif
 
 struct net_limits {
     uint32_t outbound_frames;          // messages in a backlog
@@ -55,6 +59,7 @@ struct net {
     uint32_t max_links;  // above this many on_open says `full`
     uint32_t tick;
     uint64_t now_ms;
+    uint64_t unix_ms;       // the same moment, counted from 1970
     struct arena arenas[2]; // scratch memory, of this flush and of the last one, by turns
     struct arena *arena;    // what is being filled
     struct outgoing *dirty_first, **dirty_last;
@@ -62,9 +67,14 @@ struct net {
     uint32_t sent_count, sent_capacity;
     struct run **held; // references of the last flush
     uint32_t held_count, held_capacity;
-    struct list ending; // ENDING: waiting for their output to be sent
-    struct list dying;  // CLOSING, on_end not called yet
-    struct list kicked; // have a backlog that nothing is in flight of
+    struct list ending;        // ENDING: waiting for their output to be sent
+    struct list dying;         // CLOSING, on_end not called yet
+    struct list kicked;        // have a backlog that nothing is in flight of
+    struct tls_context *tls;   // for new connections of TLS listeners, or NULL
+    struct front **fronts;     // by slot; reserved, touched as it is used; NULL without TLS
+    uint8_t *plain;            // what one record opens to: TLS_RECORD_MAX_BYTES
+    struct list handshakes;    // fronts with bytes that wait for their turn
+    uint32_t handshake_budget; // steps that are left in this tick
     struct net_counters counters;
 };
 
@@ -77,6 +87,7 @@ struct net_options {
     size_t link_bytes;  // of the object that begins with a struct link
     uint32_t capacity;  // = files of the ring
     uint32_t max_links; // <= capacity
+    bool tls;           // some connections will have TLS: net_set_tls comes before the first
 };
 
 // Returns 0 or -ENOMEM.
@@ -95,11 +106,14 @@ struct link *net_find(const struct net *net, uint64_t id);
 
 // --- The tick's phases, in this order
 
-// A new tick: the clock is read once and handed in.
-void net_begin_tick(struct net *net, uint64_t now_ms);
+// A new tick: the clocks are read once and handed in.
+void net_begin_tick(struct net *net, uint64_t now_ms, uint64_t unix_ms);
 
 // Completions of OP_INLINE: keeps what fell short.
 void net_settle(struct net *net, const struct ring_completion *completion);
+
+// TLS handshakes that had to wait for their turn, as far as the tick's budget goes.
+void net_handshakes(struct net *net);
 
 // Everything that was silent has been copied by the kernel: drops the last flush's memory.
 void net_release(struct net *net);
@@ -115,6 +129,10 @@ void net_bury(struct net *net);
 
 // Something is to be done even if nothing completes: the next tick must not wait.
 bool net_busy(const struct net *net);
+
+// What new TLS connections are to use from now on. Owner: takes the context; destroys the one
+// before.
+void net_set_tls(struct net *net, struct tls_context *tls);
 
 // --- Queueing output
 

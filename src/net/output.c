@@ -9,6 +9,7 @@
 #include "net/output.h"
 
 #include "net/backlog.h"
+#include "net/front.h"
 #include "net/net.h"
 
 #include <string.h>
@@ -40,20 +41,29 @@ bool net_output_done(const struct link *link)
 
 // --- Queueing
 
+// The link's collection of this tick, begun when there is none. NULL when memory has run out.
+static struct outgoing *need_outgoing(struct net *net, struct link *link)
+{
+    if (link->outgoing)
+        return link->outgoing;
+    struct outgoing *outgoing =
+        arena_alloc(net->arena, sizeof *outgoing, _Alignof(struct outgoing));
+    if (!outgoing)
+        return NULL;
+    *outgoing = (struct outgoing){.link = link};
+    link->outgoing = outgoing;
+    *net->dirty_last = outgoing;
+    net->dirty_last = &outgoing->next;
+    return outgoing;
+}
+
 static struct segment *add_segment(struct net *net, struct link *link)
 {
-    struct outgoing *outgoing = link->outgoing;
-    struct segment *segment;
-    if (!outgoing) {
-        outgoing = arena_alloc(net->arena, sizeof *outgoing, _Alignof(struct outgoing));
-        if (!outgoing)
-            return NULL;
-        *outgoing = (struct outgoing){.link = link};
-        link->outgoing = outgoing;
-        *net->dirty_last = outgoing;
-        net->dirty_last = &outgoing->next;
-        segment = &outgoing->first;
-    } else {
+    struct outgoing *outgoing = need_outgoing(net, link);
+    if (!outgoing)
+        return NULL;
+    struct segment *segment = &outgoing->first;
+    if (outgoing->count) {
         segment = arena_alloc(net->arena, sizeof *segment, _Alignof(struct segment));
         if (!segment)
             return NULL;
@@ -153,25 +163,55 @@ void net_send_run(struct net *net, struct link *link, struct run *run)
     link->outgoing->bytes += segment->len;
 }
 
+void output_touch(struct net *net, struct link *link)
+{
+    if (link->state != LINK_UP && link->state != LINK_ENDING)
+        return;
+    if (link->backlog) {
+        if (!list_linked(&link->node))
+            list_push_back(&net->kicked, &link->node);
+    } else if (!need_outgoing(net, link)) {
+        output_out_of_memory(net, link);
+    }
+}
+
+// One member's copy of a run. Returns the length of what is sent.
+static uint32_t fan_out_sealed(struct net *net, struct link *link, const struct run *run)
+{
+    uint32_t len;
+    const uint8_t *sealed = front_seal(net, link, run_bytes(run), run_len(run), &len);
+    if (!sealed)
+        return 0;
+    output_inline(net, link, sealed, len, NULL, run->messages);
+    return len;
+}
+
 void net_fan_out(struct net *net, struct run *run, struct room_entry *entries, uint32_t count)
 {
     bool copied = !net->limits.zerocopy_threshold_bytes || !frame_registered(run->frame) ||
                   run_len(run) < net->limits.zerocopy_threshold_bytes;
+    bool sealable = run_len(run) <= FRONT_INLINE_MAX_BYTES;
     uint32_t direct = 0;
+    uint64_t bytes = 0;
     output_hold(net, run_ref(run));
     for (uint32_t i = 0; i < count; i++) {
         struct link *link = net_link(net, entries[i].connection);
         if (entries[i].skip)
             entries[i].skip = 0;
-        else if (!copied || link->outgoing || link->gather || must_wait(net, link))
+        else if (!copied || link->outgoing || link->gather || must_wait(net, link) ||
+                 (link->front && !sealable))
             net_send_run(net, link, run);
-        else if (link->state == LINK_UP) {
+        else if (link->state == LINK_UP && link->front) {
+            bytes += fan_out_sealed(net, link, run);
+            direct++;
+        } else if (link->state == LINK_UP) {
             output_inline(net, link, run_bytes(run), run_len(run), run, run->messages);
+            bytes += run_len(run);
             direct++;
         }
     }
     counter_add(&net->counters.sends, direct);
-    counter_add(&net->counters.bytes_out, (uint64_t)direct * run_len(run));
+    counter_add(&net->counters.bytes_out, bytes);
     counter_add(&net->counters.deliveries, (uint64_t)direct * run->messages);
 }
 
@@ -193,28 +233,44 @@ static void send_one(struct net *net, struct link *link, const struct segment *s
     output_inline(net, link, segment->bytes, segment->len, segment->run, segment->messages);
 }
 
-static void send_joined(struct net *net, struct link *link, struct outgoing *outgoing)
+// Lays all pieces end to end. NULL when memory has run out.
+static const uint8_t *join(struct net *net, const struct outgoing *outgoing)
 {
     uint8_t *joined = arena_alloc(net->arena, outgoing->bytes, 1);
-    if (!joined) {
-        drop_segments(net, outgoing);
-        output_out_of_memory(net, link);
-        return;
+    if (!joined)
+        return NULL;
+    size_t len = 0;
+    for (const struct segment *s = &outgoing->first; s; s = s->next) {
+        memcpy(joined + len, s->bytes, s->len);
+        len += s->len;
     }
-    struct segment all = {.bytes = joined};
-    for (struct segment *s = &outgoing->first; s; s = s->next) {
-        memcpy(joined + all.len, s->bytes, s->len);
-        all.len += s->len;
-        all.messages += s->messages;
-    }
+    return joined;
+}
+
+static uint32_t messages_of(const struct outgoing *outgoing)
+{
+    uint32_t messages = 0;
+    for (const struct segment *s = &outgoing->first; s; s = s->next)
+        messages += s->messages;
+    return messages;
+}
+
+static void send_joined(struct net *net, struct link *link, struct outgoing *outgoing)
+{
+    struct segment all = {.bytes = join(net, outgoing),
+                          .len = (uint32_t)outgoing->bytes,
+                          .messages = messages_of(outgoing)};
     drop_segments(net, outgoing);
-    send_one(net, link, &all);
+    if (all.bytes)
+        send_one(net, link, &all);
+    else
+        output_out_of_memory(net, link);
 }
 
 // Large pieces are not worth copying: the backlog gathers them.
 static void send_gathered(struct net *net, struct link *link, struct outgoing *outgoing)
 {
-    for (struct segment *s = &outgoing->first; s; s = s->next) {
+    for (struct segment *s = &outgoing->first; s && outgoing->count; s = s->next) {
         struct run *run = s->run ? s->run : run_copy(net->runs, s->bytes, s->len, s->messages);
         if (!run)
             output_out_of_memory(net, link);
@@ -225,11 +281,26 @@ static void send_gathered(struct net *net, struct link *link, struct outgoing *o
     }
 }
 
-static bool zerocopy(const struct net *net, const struct segment *segment)
+static bool zerocopy(const struct net *net, const struct link *link, const struct segment *segment)
 {
-    return net->limits.zerocopy_threshold_bytes && segment->run &&
+    return !link->front && net->limits.zerocopy_threshold_bytes && segment->run &&
            segment->len >= net->limits.zerocopy_threshold_bytes &&
            frame_registered(segment->run->frame);
+}
+
+// With TLS: all pieces in one record, which is sealed here and now.
+static void send_sealed(struct net *net, struct link *link, struct outgoing *outgoing)
+{
+    struct segment all = {.bytes = outgoing->first.bytes, .messages = messages_of(outgoing)};
+    if (outgoing->count > 1)
+        all.bytes = join(net, outgoing);
+    if (all.bytes || outgoing->count == 0)
+        all.bytes = front_seal(net, link, all.bytes, outgoing->bytes, &all.len);
+    else
+        output_out_of_memory(net, link);
+    drop_segments(net, outgoing);
+    if (all.bytes)
+        send_one(net, link, &all);
 }
 
 static void flush_link(struct net *net, struct outgoing *outgoing)
@@ -238,7 +309,11 @@ static void flush_link(struct net *net, struct outgoing *outgoing)
     link->outgoing = NULL;
     if (link->state != LINK_UP && link->state != LINK_ENDING)
         drop_segments(net, outgoing);
-    else if (must_wait(net, link) || zerocopy(net, &outgoing->first))
+    else if (must_wait(net, link) || zerocopy(net, link, &outgoing->first))
+        send_gathered(net, link, outgoing);
+    else if (link->front && outgoing->bytes <= FRONT_INLINE_MAX_BYTES)
+        send_sealed(net, link, outgoing);
+    else if (link->front)
         send_gathered(net, link, outgoing);
     else if (outgoing->count == 1)
         send_one(net, link, &outgoing->first);
@@ -269,7 +344,8 @@ void net_flush(struct net *net)
         struct link *link = CONTAINER_OF(node, struct link, node);
         list_remove(node);
         output_start(net, link);
-        if (link->backlog && link->backlog->count && !(link->inflight & LINK_SEND))
+        if (link->backlog && !backlog_empty(link->backlog) && !(link->inflight & LINK_SEND) &&
+            !list_linked(node)) // it is when the link had to be aborted
             list_push_back(&waiting, node);
     }
     while ((node = list_first(&waiting))) {

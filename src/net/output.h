@@ -12,6 +12,11 @@ struct net;
 struct ring_completion;
 struct run;
 
+// --- output.c
+
+// The link has something to send that is not in any queue: what its TLS session has to say.
+void output_touch(struct net *net, struct link *link);
+
 // --- inline.c
 
 // Queues an inline send. The run, if any, must be held until the release.
@@ -25,6 +30,9 @@ void output_hold(struct net *net, struct run *run);
 struct arena *output_other_arena(struct net *net);
 
 // --- slow.c
+
+// The rest of sealed bytes that an inline send did not take. Owner: takes the reference.
+void output_keep_sealed(struct net *net, struct link *link, struct run *run);
 
 // Appends to the backlog. Owner: takes the reference, whatever happens. False: the link is closing.
 bool output_push(struct net *net, struct link *link, struct run *run, uint32_t sent_bytes);

@@ -5,6 +5,7 @@
 #include "net/output.h"
 
 #include "net/backlog.h"
+#include "net/front.h"
 #include "net/net.h"
 #include "net/op.h"
 #include "ring/ring.h"
@@ -34,21 +35,52 @@ void output_check_limits(struct net *net, struct link *link)
         net_evict(net, link, CLOSE_REASON_SLOW_BYTES);
 }
 
-bool output_push(struct net *net, struct link *link, struct run *run, uint32_t sent_bytes)
+static void kick(struct net *net, struct link *link)
 {
-    bool fresh = !link->backlog;
-    if (fresh && (link->backlog = backlog_create()))
+    if (!list_linked(&link->node))
+        list_push_back(&net->kicked, &link->node);
+}
+
+static struct backlog *need_backlog(struct net *net, struct link *link)
+{
+    if (!link->backlog && (link->backlog = backlog_create()))
         counter_add(&net->counters.backlogs, 1);
-    if (!link->backlog || backlog_push(link->backlog, run, sent_bytes, (uint32_t)net->now_ms)) {
+    return link->backlog;
+}
+
+// Owner: takes the reference. True when the backlog has it.
+static bool added(struct net *net, struct link *link, struct run *run, int error, bool fresh)
+{
+    if (error) {
         run_unref(net->runs, run);
         output_out_of_memory(net, link);
         return false;
     }
     if (fresh && link->state == LINK_UP)
         net->ops->on_behind(net->context, link);
-    if (!list_linked(&link->node))
-        list_push_back(&net->kicked, &link->node);
+    kick(net, link);
     return true;
+}
+
+bool output_push(struct net *net, struct link *link, struct run *run, uint32_t sent_bytes)
+{
+    bool fresh = !link->backlog;
+    struct backlog *backlog = need_backlog(net, link);
+    int error = backlog ? backlog_push(backlog, run, sent_bytes, (uint32_t)net->now_ms) : -ENOMEM;
+    return added(net, link, run, error, fresh);
+}
+
+void output_keep_sealed(struct net *net, struct link *link, struct run *run)
+{
+    bool fresh = !link->backlog;
+    struct backlog *backlog = need_backlog(net, link);
+    if (backlog) {
+        CHECK(!backlog->sealed);
+        backlog->sealed = run;
+        backlog->sealed_sent_bytes = 0;
+        backlog->sealed_ms = (uint32_t)net->now_ms;
+    }
+    (void)added(net, link, run, backlog ? 0 : -ENOMEM, fresh);
 }
 
 void output_keep_rest(struct net *net, struct link *link, struct run *run, uint32_t sent_bytes)
@@ -79,13 +111,35 @@ static bool worth_zerocopy(const struct net *net, const struct backlog *backlog)
            run_len(run) - backlog->head_sent_bytes >= threshold;
 }
 
+// Seals what comes next, unless something sealed is left, and sends it.
+static void start_sealed(struct net *net, struct link *link, uint64_t user_data)
+{
+    struct backlog *backlog = link->backlog;
+    if (!backlog->sealed) {
+        backlog->sealed_ms = backlog->count ? backlog_oldest_ms(backlog) : (uint32_t)net->now_ms;
+        backlog->sealed_sent_bytes = 0;
+        backlog->sealed = front_seal_backlog(net, link);
+        if (!backlog->sealed)
+            return;
+    }
+    link->inflight |= LINK_SEND;
+    counter_add(&net->counters.sends_slow, 1);
+    ring_send(net->ring, link->slot, run_bytes(backlog->sealed) + backlog->sealed_sent_bytes,
+              run_len(backlog->sealed) - backlog->sealed_sent_bytes, user_data);
+}
+
 void output_start(struct net *net, struct link *link)
 {
     struct backlog *backlog = link->backlog;
-    if (!backlog || backlog->count == 0 || (link->inflight & LINK_SEND) ||
-        link->sent_tick == net->tick)
+    if (!backlog || (link->inflight & LINK_SEND) || link->sent_tick == net->tick)
         return;
     uint64_t user_data = op_pack(OP_SEND, link->generation, link->slot);
+    if (link->front) {
+        start_sealed(net, link, user_data);
+        return;
+    }
+    if (backlog->count == 0)
+        return;
     link->inflight |= LINK_SEND;
     if (worth_zerocopy(net, backlog)) {
         struct run *run = backlog->entries[backlog->head].run;
@@ -110,6 +164,21 @@ static void notified(struct net *net, struct link *link)
     link->backlog->notif_run = NULL;
 }
 
+static void advance(struct net *net, struct backlog *backlog, uint32_t sent_bytes)
+{
+    counter_add(&net->counters.bytes_out, sent_bytes);
+    if (!backlog->sealed) {
+        backlog_advance(backlog, sent_bytes, net->runs);
+        return;
+    }
+    backlog->sealed_sent_bytes += sent_bytes;
+    CHECK(backlog->sealed_sent_bytes <= run_len(backlog->sealed));
+    if (backlog->sealed_sent_bytes < run_len(backlog->sealed))
+        return;
+    run_unref(net->runs, backlog->sealed);
+    backlog->sealed = NULL;
+}
+
 void output_on_send(struct net *net, struct link *link, const struct ring_completion *c)
 {
     struct backlog *backlog = link->backlog;
@@ -121,18 +190,16 @@ void output_on_send(struct net *net, struct link *link, const struct ring_comple
         if (backlog->flight_zerocopy && !(c->flags & RING_MORE))
             notified(net, link);
         backlog->flight_zerocopy = false;
-        if (c->result > 0)
-            counter_add(&net->counters.bytes_out, (uint64_t)c->result);
-        backlog_advance(backlog, c->result > 0 ? (uint32_t)c->result : 0, net->runs);
+        advance(net, backlog, c->result > 0 ? (uint32_t)c->result : 0);
         if (c->result < 0 && c->result != -ECANCELED && c->result != -EINTR && c->result != -EAGAIN)
             link_abort(net, link, CLOSE_REASON_PEER_RESET);
     }
     if (link->state == LINK_CLOSING)
         return;
-    if (backlog->count == 0 && !backlog->notif_run)
+    if (backlog_empty(backlog) && !backlog->notif_run && !front_has_pending(net, link))
         drop_backlog(net, link);
-    else if (!list_linked(&link->node))
-        list_push_back(&net->kicked, &link->node);
+    else
+        kick(net, link);
 }
 
 void output_drop(struct net *net, struct link *link)

@@ -7,7 +7,9 @@
 
 #include "server/option.h"
 
-#define CONFIG_TYPE_LIST(field)     char field[CONFIG_LISTEN_MAX_BYTES]
+#define CONFIG_TYPE_LISTEN(field)   char field[CONFIG_TEXT_MAX_BYTES]
+#define CONFIG_TYPE_TEXT(field)     char field[CONFIG_TEXT_MAX_BYTES]
+#define CONFIG_TYPE_WORD(field)     uint64_t field
 #define CONFIG_TYPE_UINT(field)     uint64_t field
 #define CONFIG_TYPE_POWER(field)    uint64_t field
 #define CONFIG_TYPE_DURATION(field) uint64_t field
@@ -32,6 +34,8 @@ static inline void *config_field(struct config *config, unsigned row)
 {
     return (uint8_t *)config + config_rows[row].offset;
 }
+
+size_t config_field_bytes(unsigned row);
 
 void config_default(struct config *config);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,45 +76,89 @@ static int open_address(struct listeners *listeners, unsigned index)
     return result;
 }
 
-int listeners_open(struct listeners *listeners, const char *list, uint16_t shards, char *error,
+static int open_own(struct listeners *listeners, const struct listen_spec *spec, char *error,
+                    size_t error_bytes)
+{
+    char shown[SOCK_TEXT_BYTES];
+    struct sock_address *address = &listeners->addresses[listeners->count];
+    if (sock_parse(spec->address, address, error, error_bytes))
+        return -EINVAL;
+    int result = open_address(listeners, listeners->count);
+    if (result) {
+        sock_format(address, shown);
+        snprintf(error, error_bytes, "cannot listen on %s: %s: %s", shown, strerror(-result),
+                 remedy(-result));
+    }
+    listeners->specs[listeners->count++] = *spec;
+    return result;
+}
+
+static int take_activated(struct listeners *listeners, const struct listen_spec *spec,
+                          const struct activation *activation, char *error, size_t error_bytes)
+{
+    unsigned index = 0, before = listeners->count;
+    const char *name = listen_spec_socket_name(spec);
+    int fd;
+    while ((fd = activation_next(activation, name, &index)) >= 0) {
+        static const int one = 1;
+        if (listeners->count == SHARD_LISTENERS) {
+            snprintf(error, error_bytes, "systemd passed more than %d sockets", SHARD_LISTENERS);
+            return -EINVAL;
+        }
+        // Fails on what is not TCP, which is no harm. What is accepted inherits it.
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        for (unsigned shard = 0; shard < listeners->shards; shard++)
+            listeners->fds[shard][listeners->count] = fd;
+        int result = sock_local(fd, &listeners->addresses[listeners->count]);
+        listeners->specs[listeners->count++] = *spec;
+        if (result)
+            return result;
+    }
+    if (listeners->count > before)
+        return 0;
+    snprintf(error, error_bytes,
+             "systemd passed no socket%s%s: start ringcast by its socket unit, or listen on an "
+             "address",
+             name ? " named " : "", name ? name : "");
+    return -EINVAL;
+}
+
+int listeners_open(struct listeners *listeners, const char *list,
+                   const struct activation *activation, uint16_t shards, char *error,
                    size_t error_bytes)
 {
+    struct listen_spec specs[SHARD_LISTENERS];
     memset(listeners, 0, sizeof *listeners);
     memset(listeners->fds, -1, sizeof listeners->fds);
     listeners->shards = shards;
-    for (const char *item = list; item && *item; listeners->count++) {
-        char text[128], shown[SOCK_TEXT_BYTES];
-        size_t len = strcspn(item, ",");
-        CHECK(len < sizeof text && listeners->count < SHARD_LISTENERS);
-        memcpy(text, item, len);
-        text[len] = 0;
-        item += len + (item[len] == ',');
-        struct sock_address *address = &listeners->addresses[listeners->count];
-        if (sock_parse(text, address, error, error_bytes))
+    int count = listen_specs_parse(list, specs, SHARD_LISTENERS, error, error_bytes);
+    int result = count < 0 ? count : 0;
+    for (int i = 0; !result && i < count; i++) {
+        if (!specs[i].activated && listeners->count == SHARD_LISTENERS) {
+            snprintf(error, error_bytes, "more than %d addresses with those of systemd",
+                     SHARD_LISTENERS);
             return -EINVAL;
-        int result = open_address(listeners, listeners->count);
-        if (result) {
-            sock_format(address, shown);
-            snprintf(error, error_bytes, "cannot listen on %s: %s: %s", shown, strerror(-result),
-                     remedy(-result));
-            return result;
         }
+        result = specs[i].activated
+                     ? take_activated(listeners, &specs[i], activation, error, error_bytes)
+                     : open_own(listeners, &specs[i], error, error_bytes);
     }
-    return 0;
+    return result;
 }
 
 void listeners_shutdown(const struct listeners *listeners)
 {
     for (unsigned shard = 0; shard < listeners->shards; shard++)
         for (unsigned i = 0; i < listeners->count; i++)
-            (void)shutdown(listeners->fds[shard][i], SHUT_RDWR); // not listening is all we want
+            if (!listeners->specs[i].activated)
+                (void)shutdown(listeners->fds[shard][i], SHUT_RDWR); // not to listen is all we want
 }
 
 void listeners_close(struct listeners *listeners)
 {
     for (unsigned shard = 0; shard < listeners->shards; shard++)
         for (unsigned i = 0; i < listeners->count; i++)
-            if (listeners->fds[shard][i] >= 0)
+            if (listeners->fds[shard][i] >= 0 && (shard == 0 || !listeners->specs[i].activated))
                 close(listeners->fds[shard][i]);
     listeners->count = 0;
 }
@@ -124,7 +169,10 @@ void listeners_format(const struct listeners *listeners, char *out, size_t out_b
     *out = 0;
     for (unsigned i = 0; i < listeners->count && used < out_bytes; i++) {
         char text[SOCK_TEXT_BYTES];
+        const struct listen_spec *spec = &listeners->specs[i];
         sock_format(&listeners->addresses[i], text);
-        used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", i ? " " : "", text);
+        used += (size_t)snprintf(out + used, out_bytes - used, "%s%s%s%s%s", i ? ", " : "", text,
+                                 spec->tls ? " tls" : "", spec->proxy ? " proxy" : "",
+                                 spec->activated ? " (systemd)" : "");
     }
 }

@@ -2,6 +2,7 @@
 //
 // The command: configuration in, exit code out. 0: ended as asked, 1: could not serve, 2: the
 // configuration is wrong.
+#include "base/clock.h"
 #include "base/log.h"
 #include "server/signals.h"
 
@@ -52,10 +53,29 @@ static void print_config(struct config *config)
     }
 }
 
+// What the files that it names hold is a part of the configuration.
+static int check(const struct config *config)
+{
+    struct certificates certificates;
+    struct tls_context *context;
+    char error[CONFIG_ERROR_BYTES];
+    uint64_t now_s = clock_realtime_ms() / 1000;
+    certificates_init(&certificates, now_s);
+    if (tls_global_init() ||
+        certificates_load(&certificates, config, &context, 1, now_s, error, sizeof error)) {
+        fprintf(stderr, "ringcast: %s\n", error);
+        return 2;
+    }
+    if (context)
+        tls_context_destroy(context);
+    printf("the configuration is right\n");
+    return 0;
+}
+
 static int serve(const struct config *config, int argc, char **argv)
 {
     static struct server server;
-    struct signals_reload reload = {argc, argv};
+    struct reload_source source = {argc, argv};
     enum log_level level = (enum log_level)config->log_level;
     log_set_level(level < LOG_ERROR ? level : LOG_ERROR); // why it does not start is always told
     signals_block();
@@ -65,7 +85,7 @@ static int serve(const struct config *config, int argc, char **argv)
     if (code)
         return code;
     log_set_level(level);
-    signals_serve(&server, &reload);
+    signals_serve(&server, &source);
     server_finish(&server);
     log_info("ended");
     return 0;
@@ -91,8 +111,7 @@ int main(int argc, char **argv)
         print_config(&config);
         return 0;
     case CONFIG_CHECK:
-        printf("the configuration is right\n");
-        return 0;
+        return check(&config);
     case CONFIG_RUN:
         break;
     }

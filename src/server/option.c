@@ -2,7 +2,7 @@
 #include "server/option.h"
 
 #include "base/log.h"
-#include "ring/sock.h"
+#include "server/listen_spec.h"
 #include "shard/shard.h"
 
 #include <ctype.h>
@@ -124,39 +124,70 @@ static int parse_level(const char *text, uint64_t *value, char error[OPTION_ERRO
     return 0;
 }
 
-static int parse_list(const char *text, char *field, char error[OPTION_ERROR_BYTES])
+static int parse_listen(const char *text, char *field, char error[OPTION_ERROR_BYTES])
 {
-    char copy[CONFIG_LISTEN_MAX_BYTES];
-    if (strlen(text) >= sizeof copy) {
-        snprintf(error, OPTION_ERROR_BYTES, "is longer than %zu bytes", sizeof copy - 1);
+    struct listen_spec specs[SHARD_LISTENERS];
+    char written[CONFIG_TEXT_MAX_BYTES];
+    size_t used = 0;
+    int count = listen_specs_parse(text, specs, SHARD_LISTENERS, error, OPTION_ERROR_BYTES);
+    for (int i = 0; i < count; i++) {
+        used += (size_t)snprintf(written + used, sizeof written - used, i ? "," : "");
+        used += (size_t)listen_spec_format(&specs[i], written + used, sizeof written - used);
+    }
+    CHECK(used < sizeof written); // SHARD_LISTENERS of them always fit
+    if (count > 0)
+        memcpy(field, written, used + 1);
+    return count > 0 ? 0 : -EINVAL;
+}
+
+static int parse_text(const char *text, char *field, char error[OPTION_ERROR_BYTES])
+{
+    size_t len = strlen(text);
+    if (len >= CONFIG_TEXT_MAX_BYTES) {
+        snprintf(error, OPTION_ERROR_BYTES, "is longer than %d bytes", CONFIG_TEXT_MAX_BYTES - 1);
         return -EINVAL;
     }
-    memcpy(copy, text, strlen(text) + 1);
-    unsigned count = 0;
-    size_t used = 0;
-    char *rest = copy;
-    for (char *item; (item = strsep(&rest, ","));) {
-        item += strspn(item, " \t");
-        item[strcspn(item, " \t")] = 0;
-        struct sock_address address;
-        if (sock_parse(item, &address, error, OPTION_ERROR_BYTES))
-            return -EINVAL;
-        if (++count > SHARD_LISTENERS) {
-            snprintf(error, OPTION_ERROR_BYTES, "has more than %d addresses", SHARD_LISTENERS);
-            return -EINVAL;
-        }
-        used += (size_t)snprintf(field + used, CONFIG_LISTEN_MAX_BYTES - used, "%s%s",
-                                 count > 1 ? "," : "", item);
-    }
+    memcpy(field, text, len + 1);
     return 0;
+}
+
+// The n-th word of "one|two|three"; NULL when there are not so many.
+static const char *word_at(const char *words, uint64_t n, size_t *len)
+{
+    for (; n; n--) {
+        words = strchr(words, '|');
+        if (!words)
+            return NULL;
+        words++;
+    }
+    *len = strcspn(words, "|");
+    return words;
+}
+
+static int parse_word(const struct option_row *row, const char *text, uint64_t *value,
+                      char error[OPTION_ERROR_BYTES])
+{
+    const char *word;
+    size_t len;
+    for (uint64_t n = 0; (word = word_at(row->hint, n, &len)); n++)
+        if (strlen(text) == len && strncasecmp(text, word, len) == 0) {
+            *value = n;
+            return 0;
+        }
+    snprintf(error, OPTION_ERROR_BYTES, "'%.80s' is none of %s", text, row->hint);
+    return -EINVAL;
 }
 
 int option_parse(const struct option_row *row, const char *text, void *field,
                  char error[OPTION_ERROR_BYTES])
 {
     switch (row->kind) {
-    case OPTION_LIST:
-        return parse_list(text, field, error);
+    case OPTION_LISTEN:
+        return parse_listen(text, field, error);
+    case OPTION_TEXT:
+        return parse_text(text, field, error);
+    case OPTION_WORD:
+        return parse_word(row, text, field, error);
     case OPTION_BOOL:
         return parse_bool(text, field, error);
     case OPTION_LEVEL:
@@ -169,9 +200,17 @@ int option_parse(const struct option_row *row, const char *text, void *field,
 void option_format(const struct option_row *row, const void *field, char out[OPTION_TEXT_BYTES])
 {
     const uint64_t *value = field;
+    const char *word;
+    size_t len;
     switch (row->kind) {
-    case OPTION_LIST:
+    case OPTION_LISTEN:
+    case OPTION_TEXT:
         snprintf(out, OPTION_TEXT_BYTES, "%s", (const char *)field);
+        break;
+    case OPTION_WORD:
+        word = word_at(row->hint, *value, &len);
+        CHECK(word);
+        snprintf(out, OPTION_TEXT_BYTES, "%.*s", (int)len, word);
         break;
     case OPTION_BOOL:
         snprintf(out, OPTION_TEXT_BYTES, "%s", *value ? "yes" : "no");

@@ -5,13 +5,15 @@
 
 #include "base/check.h"
 
-#define CONFIG_LISTEN_MAX_BYTES 1024
-#define CONFIG_DURATION_MAX_MS  (24ULL * 3600 * 1000)
-#define OPTION_ERROR_BYTES      384
-#define OPTION_TEXT_BYTES       CONFIG_LISTEN_MAX_BYTES
+#define CONFIG_TEXT_MAX_BYTES  1024
+#define CONFIG_DURATION_MAX_MS (24ULL * 3600 * 1000)
+#define OPTION_ERROR_BYTES     384
+#define OPTION_TEXT_BYTES      CONFIG_TEXT_MAX_BYTES
 
 enum option_kind {
-    OPTION_LIST,
+    OPTION_LISTEN,
+    OPTION_TEXT,
+    OPTION_WORD, // one of the words of the hint, by its number: "off|optional|required"
     OPTION_UINT,
     OPTION_POWER,
     OPTION_DURATION,
@@ -23,7 +25,7 @@ enum option_kind {
 struct option_row {
     enum option_kind kind;
     const char *name;
-    size_t offset; // of the field in struct config: char[CONFIG_LISTEN_MAX_BYTES] or uint64_t
+    size_t offset; // of the field in struct config: char[CONFIG_TEXT_MAX_BYTES] or uint64_t
     uint64_t min, max;
     const char *hint;
     const char *text;

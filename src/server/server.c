@@ -17,6 +17,8 @@
 #define EXIT_FAILED        1
 #define EXIT_CONFIGURATION 2
 
+#define EXPIRY_WARNING_S (14 * 86400)
+
 #define SQ_ENTRIES 1024
 #define CQ_ENTRIES 16384
 
@@ -65,7 +67,7 @@ static void copy_options(struct server *server)
     o->conn_ops = &pages_ops;
     o->conn_context = server;
     o->max_rooms = (uint32_t)config->max_rooms;
-    o->listen_count = server->listeners.count;
+    o->listener_count = server->listeners.count;
     server->group.drain_deadline_ms = (uint32_t)config->drain_deadline_ms;
 }
 
@@ -112,7 +114,9 @@ static int make_shard(struct server *server, uint16_t index)
     if (!shard)
         return -ENOMEM;
     o.index = index;
-    memcpy(o.listen_fds, server->listeners.fds[index], sizeof o.listen_fds);
+    for (unsigned i = 0; i < o.listener_count; i++)
+        o.listeners[i] = (struct shard_listener){.fd = server->listeners.fds[index][i],
+                                                 .tls = server->listeners.specs[i].tls};
     if (server->send_memory)
         o.send_memory = (uint8_t *)server->send_memory + index * o.send_memory_bytes;
     server->group.shards[index] = shard;
@@ -143,8 +147,9 @@ int server_prepare(struct server *server, const struct config *config)
         log_error("%s", error);
         return EXIT_FAILED;
     }
-    if (listeners_open(&server->listeners, config->listen, server->group.count, error,
-                       sizeof error)) {
+    if (activation_read(&server->activation, environ, 3, error, sizeof error) ||
+        listeners_open(&server->listeners, config->listen, &server->activation, server->group.count,
+                       error, sizeof error)) {
         log_error("%s", error);
         return EXIT_CONFIGURATION;
     }
@@ -153,6 +158,47 @@ int server_prepare(struct server *server, const struct config *config)
         log_error("cannot set up %u shards: %s: lower threads, send_memory or max_connections",
                   server->group.count, strerror(-result));
         return EXIT_FAILED;
+    }
+    certificates_init(&server->certificates, clock_realtime_ms() / 1000);
+    if (server_load_files(server, &server->config, error, sizeof error)) {
+        log_error("%s", error);
+        return EXIT_CONFIGURATION;
+    }
+    return 0;
+}
+
+// --- Certificates
+
+static void warn_of_end(uint64_t expires_s, uint64_t now_s)
+{
+    if (expires_s && expires_s <= now_s)
+        log_warn("a TLS certificate has expired: clients will refuse it");
+    else if (expires_s && expires_s - now_s < EXPIRY_WARNING_S)
+        log_warn("a TLS certificate expires in %llu hours",
+                 (unsigned long long)(expires_s - now_s) / 3600);
+}
+
+int server_load_files(struct server *server, const struct config *config, char *error,
+                      size_t error_bytes)
+{
+    struct tls_context *contexts[SHARD_MAX];
+    uint64_t now_s = clock_realtime_ms() / 1000;
+    unsigned count = server->group.count;
+    if (tls_global_init()) {
+        snprintf(error, error_bytes, "no memory for TLS");
+        return -ENOMEM;
+    }
+    int result = certificates_load(&server->certificates, config, contexts, count, now_s, error,
+                                   error_bytes);
+    if (result || !contexts[0])
+        return result;
+    uint64_t expires_s = tls_context_expires_s(contexts[0]);
+    warn_of_end(expires_s, now_s);
+    // Relaxed: a figure for /metrics.
+    atomic_store_explicit(&server->tls_expires_s, expires_s, memory_order_relaxed);
+    for (unsigned i = 0; i < count; i++) {
+        shard_set_tls(server->group.shards[i], contexts[i]);
+        shard_interrupt(server->group.shards[i]);
     }
     return 0;
 }
@@ -224,6 +270,9 @@ static void log_start(const struct server *server)
              : !server->config.zerocopy_threshold_bytes ? "possible, not asked for"
              : server->group.shards[0]->zerocopy        ? "from registered memory"
                                                         : "off: no registered memory");
+    if (certificates_needed(&server->config) && !tls_accelerated())
+        log_warn("this wolfSSL does AES without the processor's help, about ten times slower: "
+                 "scripts/wolfssl builds one with it");
     log_info("listening on %s threads=%u%s max_connections=%llu of %llu that RLIMIT_NOFILE %u "
              "allows",
              addresses, server->group.count, pins(server) ? " (pinned)" : "",

@@ -5,6 +5,7 @@
 // Thread: main's, but for `running` and what pages.c reads.
 #pragma once
 
+#include "server/certificates.h"
 #include "server/config.h"
 #include "server/listeners.h"
 #include "shard/shard.h"
@@ -35,8 +36,11 @@ struct server {
     uint32_t nofile;   // RLIMIT_NOFILE, after raising it
     uint64_t capacity; // connections on all shards
     cpu_set_t cpus;    // that we may run on
+    struct activation activation;
     struct listeners listeners;
-    void *send_memory; // of all shards
+    struct certificates certificates;
+    _Atomic uint64_t tls_expires_s; // when the first certificate ends, since 1970; 0: no TLS
+    void *send_memory;              // of all shards
     size_t send_memory_bytes;
 };
 
@@ -46,6 +50,12 @@ struct server {
 // The stages of a life; each returns an exit code (0: go on) and has logged what is wrong.
 MUST_USE int server_prepare(struct server *server, const struct config *config);
 MUST_USE int server_start(struct server *server);
+
+// Thread: main. Reads the files that the configuration names and gives what they hold to all
+// shards. Returns 0, or -EINVAL or -ENOMEM with a sentence in error: what was read before stays
+// then.
+MUST_USE int server_load_files(struct server *server, const struct config *config, char *error,
+                               size_t error_bytes);
 
 // Thread: main. Tells all shards.
 void server_set_phase(struct server *server, enum shard_phase phase);

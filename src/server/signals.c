@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/reload.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,52 +30,6 @@ void signals_block(void)
 {
     sigset_t set = signals_of_main();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
-// --- SIGHUP
-
-// What only the main thread uses, or what is atomic.
-static bool apply_live(struct server *server, const struct config *fresh, const char *name)
-{
-    struct config *config = &server->config;
-    if (strcmp(name, "log_level") == 0) {
-        config->log_level = fresh->log_level;
-        log_set_level((enum log_level)fresh->log_level);
-    } else if (strcmp(name, "drain_delay") == 0) {
-        config->drain_delay_ms = fresh->drain_delay_ms;
-    } else if (strcmp(name, "drain_deadline") == 0) {
-        config->drain_deadline_ms = fresh->drain_deadline_ms;
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static void reload(struct server *server, const struct signals_reload *from)
-{
-    static struct config fresh;
-    char error[CONFIG_ERROR_BYTES], old[OPTION_TEXT_BYTES], new[OPTION_TEXT_BYTES];
-    enum config_action action;
-    if (config_load(&fresh, from->argc, from->argv, environ, &action, error)) {
-        log_error("configuration not reloaded, the old one stays: %s", error);
-        return;
-    }
-    unsigned changed = 0;
-    for (unsigned i = 0; i < config_row_count; i++) {
-        const char *name = config_rows[i].name;
-        option_format(&config_rows[i], config_field(&server->config, i), old);
-        option_format(&config_rows[i], config_field(&fresh, i), new);
-        if (strcmp(old, new) == 0)
-            continue;
-        changed++;
-        // log_write, not log_info: each of up to twenty lines is an event of its own.
-        struct log_site site = {0};
-        bool live = apply_live(server, &fresh, name);
-        if (log_level() <= LOG_WARN)
-            log_write(&site, live ? LOG_INFO : LOG_WARN, "configuration %s: %s -> %s%s", name, old,
-                      new, live ? "" : " takes effect only after a restart");
-    }
-    log_info("configuration reloaded, options changed=%u", changed);
 }
 
 // --- The loop
@@ -123,7 +78,7 @@ static void go_down(struct server *server, struct progress *progress)
     server_set_phase(server, (enum shard_phase)progress->phase);
 }
 
-void signals_serve(struct server *server, const struct signals_reload *from)
+void signals_serve(struct server *server, const struct reload_source *source)
 {
     struct progress progress = {.phase = SHARD_RUNNING, .until_ms = UINT64_MAX};
     while (atomic_load(&server->running)) {
@@ -131,7 +86,7 @@ void signals_serve(struct server *server, const struct signals_reload *from)
         if (signal == 0) {
             go_down(server, &progress);
         } else if (signal == SIGHUP) {
-            reload(server, from);
+            reload(server, source);
         } else if (signal == SIGTERM || signal == SIGINT) {
             if (progress.phase != SHARD_RUNNING) {
                 log_warn("second signal: ending at once");

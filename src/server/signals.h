@@ -4,16 +4,11 @@
 // ever runs.
 #pragma once
 
-#include "server/server.h"
-
-struct signals_reload {
-    int argc;
-    char **argv;
-};
+#include "server/reload.h"
 
 // Before any thread is created: all of them inherit the mask.
 void signals_block(void);
 
 // SIGTERM and SIGINT drain and end (a second one ends at once), SIGHUP re-reads the configuration.
 // Returns when all shards have ended.
-void signals_serve(struct server *server, const struct signals_reload *reload);
+void signals_serve(struct server *server, const struct reload_source *source);

@@ -11,18 +11,18 @@
 
 void shard_arm_accepts(struct shard *shard)
 {
-    for (unsigned i = 0; i < shard->options.listen_count; i++) {
+    for (unsigned i = 0; i < shard->options.listener_count; i++) {
         // An accept into a full table would take a connection from the backlog only to drop it.
         if (shard->accepting & 1U << i || shard->net.open_count >= shard->net.capacity)
             continue;
         shard->accepting |= 1U << i;
-        ring_accept(shard->ring, shard->options.listen_fds[i], op_pack(OP_ACCEPT, 0, i));
+        ring_accept(shard->ring, shard->options.listeners[i].fd, op_pack(OP_ACCEPT, 0, i));
     }
 }
 
 void shard_cancel_accepts(struct shard *shard)
 {
-    for (unsigned i = 0; i < shard->options.listen_count; i++)
+    for (unsigned i = 0; i < shard->options.listener_count; i++)
         if (shard->accepting & 1U << i)
             ring_cancel(shard->ring, op_pack(OP_ACCEPT, 0, i), op_pack(OP_CANCEL_ACCEPT, 0, i));
 }
@@ -33,8 +33,11 @@ static void on_accept(struct shard *shard, const struct ring_completion *c)
     if (!(c->flags & RING_MORE))
         shard->accepting &= ~(1U << op_slot(c->user_data));
     if (c->result >= 0) {
-        bool full = shard->net.open_count >= shard->options.max_connections;
-        link_accepted(&shard->net, (uint32_t)c->result, full);
+        struct link_entry entry = {
+            .full = shard->net.open_count >= shard->options.max_connections,
+            .tls = shard->options.listeners[op_slot(c->user_data)].tls,
+        };
+        link_accepted(&shard->net, (uint32_t)c->result, &entry);
         return;
     }
     // The control thread shuts the listeners down behind its change of phase.

@@ -18,9 +18,9 @@ static struct conn *find(struct shard *shard, uint64_t id)
 
 uint64_t registry_register(struct shard *shard, uint32_t file)
 {
-    bool full = shard->net.open_count >= shard->options.max_connections;
-    link_accepted(&shard->net, file, full);
-    return full ? 0 : conn_id(&shard->conns, conn_of(&shard->conns, file));
+    struct link_entry entry = {.full = shard->net.open_count >= shard->options.max_connections};
+    link_accepted(&shard->net, file, &entry);
+    return entry.full ? 0 : conn_id(&shard->conns, conn_of(&shard->conns, file));
 }
 
 bool registry_unregister(struct shard *shard, uint64_t id)

@@ -29,6 +29,7 @@ int shard_init(struct shard *shard, const struct shard_options *options)
     shard->options = *options;
     shard->group = options->group;
     shard->clock_ms = clock_monotonic_ms;
+    shard->clock_unix_ms = clock_realtime_ms;
     shard->event_fd = eventfd(0, EFD_CLOEXEC);
     if (shard->event_fd < 0)
         return -errno;
@@ -60,6 +61,26 @@ static int start_ring(struct shard *shard)
     return 0;
 }
 
+void shard_set_tls(struct shard *shard, struct tls_context *tls)
+{
+    // Release: the shard sees the whole context. One that it has not taken yet is ours again.
+    struct tls_context *before =
+        atomic_exchange_explicit(&shard->next_tls, tls, memory_order_acq_rel);
+    if (before)
+        tls_context_destroy(before);
+}
+
+static void take_tls(struct shard *shard)
+{
+    // Relaxed: a look at every tick; the exchange that follows is what orders.
+    if (!atomic_load_explicit(&shard->next_tls, memory_order_relaxed))
+        return;
+    struct tls_context *tls =
+        atomic_exchange_explicit(&shard->next_tls, NULL, memory_order_acquire);
+    if (tls)
+        net_set_tls(&shard->net, tls);
+}
+
 static int start_layers(struct shard *shard)
 {
     struct shard_options *o = &shard->options;
@@ -75,11 +96,14 @@ static int start_layers(struct shard *shard)
         .capacity = o->ring.files,
         .max_links = o->max_connections,
     };
+    for (unsigned i = 0; i < o->listener_count; i++)
+        net.tls |= o->listeners[i].tls;
     if (!shard->zerocopy)
         net.limits.zerocopy_threshold_bytes = 0;
     int error = net_init(&shard->net, &net);
     if (error)
         return error;
+    take_tls(shard);
     struct hub_options hub = {.shard = o->index,
                               .shard_count = shard->group->count,
                               .max_rooms = o->max_rooms,
@@ -94,6 +118,7 @@ static int start_layers(struct shard *shard)
     shard->conns.options = o->conn;
     shard->conns.shard = o->index;
     shard->net.now_ms = shard->clock_ms();
+    shard->net.unix_ms = shard->clock_unix_ms();
     conns_init(&shard->conns, shard->net.now_ms);
     return 0;
 }
@@ -141,7 +166,7 @@ static int wait_ms(const struct shard *shard)
         at_most(&wait_ms, RETRY_MS);
     if (shard->phase >= SHARD_DRAINING)
         at_most(&wait_ms, DRAIN_STEP_MS);
-    else if (shard->accepting != (1U << shard->options.listen_count) - 1)
+    else if (shard->accepting != (1U << shard->options.listener_count) - 1)
         at_most(&wait_ms, ACCEPT_RETRY_MS);
     return wait_ms;
 }
@@ -211,10 +236,13 @@ bool shard_tick(struct shard *shard)
     arm_what_ended(shard);
     enter(shard); // submits what the last tick queued, waits for something to do
     uint64_t began_ns = clock_monotonic_ns();
-    net_begin_tick(&shard->net, shard->clock_ms()); // the tick's one look at the clock
+    // The tick's one look at the clocks.
+    net_begin_tick(&shard->net, shard->clock_ms(), shard->clock_unix_ms());
     frame_pool_collect(&shard->frames);
+    take_tls(shard);
 
     shard_reap(shard);                      // settle, release, then what the kernel finished
+    net_handshakes(&shard->net);            // TLS that had to wait for its turn
     shard_drain_mail(shard, MAIL_PER_TICK); // what other shards posted
     sweep(shard);                           // what is due
     conns_resume_waiting(&shard->conns);    // publishers that may go on
@@ -244,6 +272,7 @@ bool shard_settle_mail(struct shard *shard)
 
 void shard_fini(struct shard *shard)
 {
+    take_tls(shard);
     net_fini(&shard->net);
     hub_fini(&shard->hub);
     conns_fini(&shard->conns);

@@ -35,6 +35,11 @@ struct shard_group {
     uint32_t drain_deadline_ms;
 };
 
+struct shard_listener {
+    int fd; // owned by the caller until shard_fini
+    bool tls;
+};
+
 struct shard_options {
     uint16_t index;
     struct shard_group *group;
@@ -45,8 +50,8 @@ struct shard_options {
     void *conn_context;
     uint32_t max_connections; // of this shard
     uint32_t max_rooms;
-    int listen_fds[SHARD_LISTENERS]; // owned by the caller until shard_fini
-    unsigned listen_count;
+    struct shard_listener listeners[SHARD_LISTENERS];
+    unsigned listener_count;
     void *send_memory; // this shard's part of the registered memory, or NULL
     size_t send_memory_bytes;
     void *registered; // the whole of it, registered in every ring
@@ -85,10 +90,12 @@ struct shard {
     enum shard_phase phase;              // as last seen
     uint64_t phase_since_ms;
     uint32_t drain_cursor, drain_total, drain_closed;
-    uint32_t accepting; // bit i: listener i is armed
-    bool zerocopy;      // the memory could be registered
+    uint32_t accepting;                     // bit i: listener i is armed
+    bool zerocopy;                          // the memory could be registered
+    _Atomic(struct tls_context *) next_tls; // from the control thread; taken by the next tick
     bool event_armed;
-    uint64_t (*clock_ms)(void); // clock_monotonic_ms, or a simulation's
+    uint64_t (*clock_ms)(void);      // clock_monotonic_ms, or a simulation's
+    uint64_t (*clock_unix_ms)(void); // clock_realtime_ms, or a simulation's
     struct shard_counters counters;
 };
 
@@ -105,6 +112,10 @@ bool shard_tick(struct shard *shard);
 // there were none.
 bool shard_settle_mail(struct shard *shard);
 void shard_fini(struct shard *shard);
+
+// Thread: any. What new TLS connections are to use from now on; before shard_start when a listener
+// has TLS. Owner: takes the context.
+void shard_set_tls(struct shard *shard, struct tls_context *tls);
 
 // Thread: any. The phase, or what else the shard looks at in a tick, has changed.
 void shard_interrupt(struct shard *shard);

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_option(const struct option_row *row, const char *text)
 {
     union {
-        char list[CONFIG_LISTEN_MAX_BYTES];
+        char list[CONFIG_TEXT_MAX_BYTES];
         uint64_t number;
     } value, again;
     char error[OPTION_ERROR_BYTES] = "", written[OPTION_TEXT_BYTES];
@@ -25,7 +25,7 @@ static void check_option(const struct option_row *row, const char *text)
     option_format(row, &value, written);
     memset(&again, 0, sizeof again);
     CHECK(option_parse(row, written, &again, error) == 0);
-    if (row->kind == OPTION_LIST)
+    if (row->kind == OPTION_LISTEN || row->kind == OPTION_TEXT)
         CHECK(strcmp(value.list, again.list) == 0);
     else
         CHECK(value.number == again.number);

@@ -3,6 +3,7 @@
 
 #include "codec/ws_mask.h"
 #include "codec/ws_write.h"
+#include "sim/fake_tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,9 @@ static void put(struct bytes *bytes, const void *from, size_t len)
 
 void client_free(struct client *client)
 {
+    if (client->tls)
+        tls_session_destroy(client->tls);
+    free(client->early.at);
     free(client->out.at);
     free(client->in.at);
     free(client->sent.at);
@@ -39,10 +43,29 @@ void client_free(struct client *client)
 
 // --- What it says
 
-static void say(struct client *client, const void *bytes, size_t len)
+// What goes into the socket as it is.
+static void say_raw(struct client *client, const void *bytes, size_t len)
 {
     put(&client->out, bytes, len);
     client->out_total += len;
+}
+
+static void say_sealed(struct client *client, const void *bytes, size_t len)
+{
+    uint8_t *sealed = malloc(tls_write_max(client->tls, len));
+    CHECK(sealed);
+    say_raw(client, sealed, tls_write(client->tls, bytes, len, sealed));
+    free(sealed);
+}
+
+static void say(struct client *client, const void *bytes, size_t len)
+{
+    if (!client->tls)
+        say_raw(client, bytes, len);
+    else if (client->tls_done)
+        say_sealed(client, bytes, len);
+    else
+        put(&client->early, bytes, len);
 }
 
 static void say_frame(struct sim *sim, struct client *client, uint8_t opcode, bool fin,
@@ -123,7 +146,10 @@ static void say_garbage(struct sim *sim, struct client *client)
     for (size_t i = 0; i < len; i++)
         garbage[i] = (uint8_t)rand_next(&sim->rand);
     garbage[0] |= 0x40; // a reserved bit: never a frame that means something
-    say(client, garbage, len);
+    if (sim_chance(sim, 50))
+        say(client, garbage, len);
+    else
+        say_raw(client, garbage, len); // no TLS record either
     client->misbehaved = true;
 }
 
@@ -158,9 +184,20 @@ void client_connect(struct sim *sim, struct client *client)
 {
     uint32_t narrow =
         NARROW_MIN_BYTES + rand_below(&sim->rand, NARROW_MAX_BYTES - NARROW_MIN_BYTES);
-    client->socket =
-        fake_connect(5000 + (int)client->shard, client->wide ? WIDE_BYTES : narrow, client->wide);
+    int listener = client->has_tls ? SIM_LISTEN_TLS_FD : SIM_LISTEN_FD;
+    client->socket = fake_connect(listener + (int)client->shard, client->wide ? WIDE_BYTES : narrow,
+                                  client->wide);
     client->state = CLIENT_SHAKING;
+    if (client->has_tls && client->kind == CLIENT_NOISE && sim_chance(sim, 30)) {
+        client->has_tls = false; // says no word of TLS
+        client->misbehaved = true;
+    }
+    if (client->has_tls) {
+        const uint8_t *none = NULL;
+        client->tls = tls_session_create(sim->client_tls, NULL);
+        CHECK(tls_handshake(client->tls, &none, NULL) == TLS_WANT_INPUT);
+        say_sealed(client, NULL, 0);
+    }
     say_handshake(sim, client);
 }
 
@@ -278,6 +315,37 @@ static bool listens(const struct sim *sim, const struct client *client)
     return client->stopped_until <= sim->steps;
 }
 
+// What came in sealed. The server is as strict with us.
+static void open_sealed(struct sim *sim, struct client *client, const uint8_t *bytes, size_t len)
+{
+    const uint8_t *cursor = bytes, *end = bytes + len;
+    uint8_t plain[TLS_RECORD_MAX_BYTES];
+    size_t got;
+    enum tls_result result = TLS_WANT_INPUT;
+    if (!client->tls_done) {
+        result = tls_handshake(client->tls, &cursor, end);
+        if (result == TLS_DONE) {
+            client->tls_done = true;
+            say_sealed(client, client->early.at, client->early.end);
+            result = TLS_DATA;
+        }
+    } else {
+        result = TLS_DATA;
+    }
+    while (result == TLS_DATA) {
+        result = tls_read(client->tls, &cursor, end, plain, sizeof plain, &got);
+        put(&client->in, plain, got);
+        if (client->tls_closed && result != TLS_WANT_INPUT)
+            sim_fail(sim, "client %u: records behind the end of TLS", client->index);
+    }
+    if (result == TLS_CLOSED)
+        client->tls_closed = true;
+    if (result == TLS_FAILED && !client->misbehaved)
+        sim_fail(sim, "client %u: a record that is not the next one", client->index);
+    if (tls_pending_bytes(client->tls) && !client->ending)
+        say_sealed(client, NULL, 0);
+}
+
 static bool client_read(struct sim *sim, struct client *client)
 {
     uint8_t buffer[4096];
@@ -287,7 +355,10 @@ static bool client_read(struct sim *sim, struct client *client)
                  : sim_chance(sim, 30)           ? 1 + rand_below(&sim->rand, 8)
                                                  : 1 + rand_below(&sim->rand, sizeof buffer);
     size_t len = fake_client_read(client->socket, buffer, max);
-    put(&client->in, buffer, len);
+    if (client->tls)
+        open_sealed(sim, client, buffer, len);
+    else
+        put(&client->in, buffer, len);
     hear(sim, client);
     return true;
 }
@@ -313,6 +384,7 @@ static bool client_write(struct sim *sim, struct client *client)
 static bool may_act(const struct client *client)
 {
     return client->actions_left && client->out.end - client->out.begin < OUT_PAUSE_BYTES &&
+           (!client->tls || client->tls_done) &&
            (client->state == CLIENT_OPEN || (client->eager && client->state == CLIENT_SHAKING));
 }
 
@@ -324,6 +396,9 @@ static void act(struct sim *sim, struct client *client)
         uint32_t burst = sim_chance(sim, 10) ? 1 + rand_below(&sim->rand, 20) : 1;
         while (burst--)
             say_message(sim, client);
+    } else if (dice < 88 && client->tls) {
+        fake_tls_request_update(client->tls);
+        say_sealed(client, NULL, 0);
     } else if (dice < 90) {
         say_ping(sim, client);
     } else if (client->stops) {

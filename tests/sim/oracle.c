@@ -6,6 +6,7 @@
 #include "sim/sim.h"
 
 #include "codec/ws_parse.h"
+#include "sim/fake_tls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +247,9 @@ void oracle_settled(struct sim *sim)
         if (client->pongs_received != client->pings_sent)
             sim_fail(sim, "client %u: %u pongs to %u pings", client->index, client->pongs_received,
                      client->pings_sent);
+        if (client->tls && fake_tls_unanswered(client->tls))
+            sim_fail(sim, "client %u: %u key updates are not answered", client->index,
+                     fake_tls_unanswered(client->tls));
         if (client->kind == CLIENT_ECHO)
             check_echo(sim, client);
     }

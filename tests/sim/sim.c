@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define STEPS_MAX  2000000 // a world that still moves after so many steps will move for ever
-#define LISTEN_FD  5000
 #define POOL_BYTES (64 * 1024)
 
 static struct sim *current; // the shard's clock and the ring's yield have no context
@@ -88,13 +87,24 @@ static void use_registry(struct sim *sim, struct shard *shard)
     }
 }
 
+// As after a change of certificates: sessions go on with what they have.
+static void renew_tls(struct sim_shard *shard)
+{
+    struct tls_context *context;
+    CHECK(tls_context_create(&context, NULL, 0, NULL, 0) == 0);
+    shard_set_tls(&shard->shard, context);
+}
+
 static void run_shard(void *context)
 {
     struct sim_shard *shard = context;
     CHECK(shard_start(&shard->shard) == 0);
-    while (shard_tick(&shard->shard))
+    while (shard_tick(&shard->shard)) {
+        if (current->tls && sim_chance(current, 2))
+            renew_tls(shard);
         if (current->embedded && current->stage == SIM_ACTIVE && sim_chance(current, 5))
             use_registry(current, &shard->shard);
+    }
 }
 
 static void no_page(void *context, const char *path, size_t path_len, struct conn_page *page)
@@ -135,10 +145,10 @@ static struct shard_options choose_options(struct sim *sim)
         .conn_ops = &conn_ops,
         .max_connections = sim->few_places ? pick(sim, 4, 12) : SIM_CLIENTS_MAX,
         .max_rooms = 16,
-        .listen_count = 1,
+        .listener_count = sim->tls ? 2 : 1,
     };
-    sim->always_behind =
-        options.limits.zerocopy_threshold_bytes || sim->max_message > 4000 || sim->embedded;
+    sim->always_behind = options.limits.zerocopy_threshold_bytes || sim->max_message > 4000 ||
+                         sim->embedded || sim->tls;
     return options;
 }
 
@@ -163,7 +173,8 @@ static void create_shards(struct sim *sim)
         sim->shards[i] = shard;
         shard->sim = sim;
         options.index = i;
-        options.listen_fds[0] = LISTEN_FD + i;
+        options.listeners[0].fd = SIM_LISTEN_FD + i;
+        options.listeners[1] = (struct shard_listener){.fd = SIM_LISTEN_TLS_FD + i, .tls = true};
         options.send_memory = options.registered = NULL;
         if (sim_chance(sim, 80)) {
             options.send_memory = shard->memory = aligned_alloc(CACHE_LINE_BYTES, POOL_BYTES);
@@ -172,7 +183,9 @@ static void create_shards(struct sim *sim)
             options.registered_bytes = POOL_BYTES;
         }
         CHECK(shard_init(&shard->shard, &options) == 0);
-        shard->shard.clock_ms = clock_ms;
+        shard->shard.clock_ms = shard->shard.clock_unix_ms = clock_ms;
+        if (sim->tls)
+            renew_tls(shard);
         group->shards[i] = &shard->shard;
         fiber_init(&shard->fiber, run_shard, shard);
     }
@@ -212,9 +225,11 @@ static void choose_client(struct sim *sim, uint32_t index)
         client->kind = CLIENT_OBSERVER;
         client->room = index;
         client->wide = true;
+        client->has_tls = sim->tls && sim_chance(sim, 50);
         return;
     }
     uint32_t dice = rand_below(&sim->rand, 100);
+    client->has_tls = sim->tls && sim_chance(sim, 60);
     client->kind = dice < 70 ? CLIENT_MEMBER : dice < 88 ? CLIENT_ECHO : CLIENT_NOISE;
     client->without_self = sim_chance(sim, 30);
     client->wide = sim_chance(sim, 30);
@@ -381,6 +396,7 @@ static void destroy(struct sim *sim)
         CHECK(sim->shards[i]->shard.hub.rooms.used == 0);
         CHECK(sim->shards[i]->shard.hub.homes.used == 0);
         CHECK(counter_read(&sim->shards[i]->shard.net.counters.backlogs) == 0);
+        CHECK(counter_read(&sim->shards[i]->shard.net.counters.tls_connections) == 0);
         CHECK(counter_read(&sim->shards[i]->shard.net.counters.stashed_bytes) == 0);
         CHECK(counter_read(&sim->shards[i]->shard.hub.counters.memberships) == 0);
     }
@@ -403,6 +419,8 @@ static void destroy(struct sim *sim)
         client_free(&sim->clients[i]);
     }
     free(sim->messages);
+    if (sim->client_tls)
+        tls_context_destroy(sim->client_tls);
 }
 
 void sim_run(uint64_t seed)
@@ -426,6 +444,9 @@ void sim_run(uint64_t seed)
     sim->few_places = sim_chance(sim, 15);
     sim->embedded = sim_chance(sim, 25);
     sim->takes_out = sim->embedded && sim_chance(sim, 30);
+    sim->tls = sim_chance(sim, 50);
+    if (sim->tls)
+        CHECK(tls_client_context_create(&sim->client_tls, NULL, NULL, 0) == 0);
     sim->max_message = sim_chance(sim, 10) ? 70000 : sim_chance(sim, 50) ? 4000 : 200;
     if (sim->few_places && sim_chance(sim, 50))
         knobs.max_files = pick(sim, 8, 16);

@@ -17,6 +17,8 @@
 #define SIM_CLIENTS_MAX      64
 #define SIM_CLOSE_TIMEOUT_MS 20000
 #define SIM_START_MS         1000000
+#define SIM_LISTEN_FD        5000
+#define SIM_LISTEN_TLS_FD    5100
 
 enum client_kind { CLIENT_OBSERVER, CLIENT_MEMBER, CLIENT_ECHO, CLIENT_NOISE };
 enum client_state { CLIENT_WAITING, CLIENT_SHAKING, CLIENT_OPEN, CLIENT_REFUSED, CLIENT_GONE };
@@ -51,12 +53,16 @@ struct client {
     bool reckless;     // may go at any time
     bool eager;        // does not wait for the 101
     bool never_reads;  // from the handshake on
-    uint32_t stops;    // how often it will stop reading for a while
+    bool has_tls;
+    uint32_t stops; // how often it will stop reading for a while
     uint64_t stopped_until;
     bool ever_stopped;
     uint32_t actions_left;
     struct fake_socket *socket;
     struct bytes out, in;
+    struct tls_session *tls;        // once connected, when it has TLS
+    bool tls_done, tls_closed;      // the handshake is complete; the server has said goodbye
+    struct bytes early;             // what it wants to say once the handshake is complete
     size_t out_total, out_written;  // bytes
     struct numbers sent, sent_ends; // messages, and where they end in what is written
     uint32_t sent_written;          // of them, wholly in the socket
@@ -93,7 +99,9 @@ struct sim {
     bool few_places;    // connections or rooms may be refused
     bool takes_out;     // and takes clients out of their rooms, which the oracle does not follow
     bool embedded;      // the program around the shards uses the registry
-    bool interrupted;   // the shards were told to stop while clients were active
+    bool tls;           // some clients have TLS
+    struct tls_context *client_tls;
+    bool interrupted; // the shards were told to stop while clients were active
     uint32_t max_message;
     struct shard_group group;
     struct sim_shard *shards[SIM_SHARDS_MAX];

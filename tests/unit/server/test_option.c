@@ -13,7 +13,9 @@ static const struct option_row uint_row = KIND(UINT, 0, 100), power_row = KIND(P
                                time_row = KIND(DURATION, 1, CONFIG_DURATION_MAX_MS),
                                any_time_row = KIND(DURATION, 0, CONFIG_DURATION_MAX_MS),
                                bytes_row = KIND(BYTES, 1, 1ULL << 40), bool_row = KIND(BOOL, 0, 1),
-                               level_row = KIND(LEVEL, 0, 4), list_row = KIND(LIST, 0, 0);
+                               text_row = KIND(TEXT, 0, 0),
+                               word_row = {.kind = OPTION_WORD, .hint = "off|optional|on"},
+                               level_row = KIND(LEVEL, 0, 4), list_row = KIND(LISTEN, 0, 0);
 
 static const struct {
     const struct option_row *row;
@@ -56,6 +58,9 @@ static const struct {
     {&bool_row, "0", 0, "no"},
     {&level_row, "debug", 0, "debug"},
     {&level_row, "off", 4, "off"},
+    {&word_row, "off", 0, "off"},
+    {&word_row, "Optional", 1, "optional"},
+    {&word_row, "on", 2, "on"},
 };
 
 Test(option, good_values_are_read_and_written_so_that_they_read_back)
@@ -103,6 +108,9 @@ static const struct {
     {&bool_row, "maybe", "neither yes nor no"},
     {&bool_row, "", "neither yes nor no"},
     {&level_row, "loud", "debug, info, warn, error or off"},
+    {&word_row, "o", "'o' is none of off|optional|on"},
+    {&word_row, "", "'' is none of"},
+    {&word_row, "off|optional", "is none of"},
     {&list_row, "", "no address"},
     {&list_row, "8080", "no address"},
     {&list_row, "*:65536", "no address"},
@@ -117,7 +125,7 @@ Test(option, bad_values_are_refused_with_what_to_write_instead)
 {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char error[OPTION_ERROR_BYTES] = "";
-        char field[CONFIG_LISTEN_MAX_BYTES];
+        char field[CONFIG_TEXT_MAX_BYTES];
         cr_assert_lt(option_parse(bad[i].row, bad[i].text, field, error), 0, "'%s'", bad[i].text);
         cr_assert(strstr(error, bad[i].said), "'%s' was answered with: %s", bad[i].text, error);
         cr_assert_null(strchr(error, '\n'), "one line");
@@ -126,7 +134,7 @@ Test(option, bad_values_are_refused_with_what_to_write_instead)
 
 Test(option, lists_lose_their_spaces)
 {
-    char error[OPTION_ERROR_BYTES], field[CONFIG_LISTEN_MAX_BYTES], written[OPTION_TEXT_BYTES];
+    char error[OPTION_ERROR_BYTES], field[CONFIG_TEXT_MAX_BYTES], written[OPTION_TEXT_BYTES];
     cr_assert_eq(option_parse(&list_row, " 127.0.0.1:1 ,\t[::1]:2, :3", field, error), 0);
     cr_assert_str_eq(field, "127.0.0.1:1,[::1]:2,:3");
     option_format(&list_row, field, written);
@@ -135,10 +143,11 @@ Test(option, lists_lose_their_spaces)
 
 Test(option, a_list_that_does_not_fit_is_refused)
 {
-    char text[2 * CONFIG_LISTEN_MAX_BYTES], error[OPTION_ERROR_BYTES];
-    char field[CONFIG_LISTEN_MAX_BYTES];
+    char text[2 * CONFIG_TEXT_MAX_BYTES], error[OPTION_ERROR_BYTES];
+    char field[CONFIG_TEXT_MAX_BYTES];
     memset(text, ' ', sizeof text);
     text[sizeof text - 1] = 0;
     cr_assert_lt(option_parse(&list_row, text, field, error), 0);
+    cr_assert_lt(option_parse(&text_row, text, field, error), 0);
     cr_assert(strstr(error, "longer than 1023 bytes"));
 }

@@ -49,12 +49,12 @@ static struct shard_options options(uint16_t index)
         .conn_ops = &ops,
         .max_connections = 16,
         .max_rooms = 64,
-        .listen_count = 1,
+        .listener_count = 1,
     };
     cr_assert(ring_probe(&o.ring.features, error, sizeof error) == 0, "%s", error);
     cr_assert(sock_parse("127.0.0.1:0", &address, error, sizeof error) == 0);
-    o.listen_fds[0] = sock_listen(&address, 16);
-    cr_assert(o.listen_fds[0] >= 0);
+    o.listeners[0].fd = sock_listen(&address, 16);
+    cr_assert(o.listeners[0].fd >= 0);
     return o;
 }
 
@@ -99,7 +99,7 @@ static void stop(void)
             moved |= shard_settle_mail(&shards[i]);
     }
     for (int i = 0; i < SHARDS; i++) {
-        close(shards[i].options.listen_fds[0]);
+        close(shards[i].options.listeners[0].fd);
         shard_fini(&shards[i]); // CHECKs that every slot, room and frame is back
     }
     for (int i = 0; i < SHARDS * SHARDS; i++)
@@ -116,7 +116,7 @@ static int open_client(uint16_t shard, uint64_t *id)
     struct sock_address address;
     char answer[512];
     uint32_t slot = shards[shard].net.open_count;
-    cr_assert(sock_local(shards[shard].options.listen_fds[0], &address) == 0);
+    cr_assert(sock_local(shards[shard].options.listeners[0].fd, &address) == 0);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert(connect(fd, (const void *)&address.storage, address.bytes) == 0);
     cr_assert(send(fd, request, sizeof request - 1, 0) == sizeof request - 1);
