@@ -30,6 +30,8 @@ CONFINED = {
     'liburing.h': ['src/ring/*.c', 'src/ring/ring_flags.h'],
     'liburing/*': ['src/ring/*.c'],
     'wolfssl/*': ['src/codec/ws_handshake.c', 'src/codec/tls.c', 'src/codec/jwt_key.c'],
+    'jansson.h': ['src/codec/json_strict.c', 'src/codec/jwt.c', 'src/codec/jwt_jwk.c',
+                  'src/codec/jwt_keys.c', 'src/codec/claims.c'],
     'ini.h': ['src/server/*'],
     'zlib.h': ['src/codec/ws_deflate.c'],
 }
