@@ -4,9 +4,11 @@
 #include "conn/conn.h"
 
 #include "base/log.h"
+#include "codec/proxy_parse.h"
 #include "conn/conn_internal.h"
 #include "net/backlog.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +17,17 @@ void conns_init(struct conns *conns, uint64_t now_ms)
     wheel_init(&conns->wheel, now_ms);
 }
 
+void conns_set_gate(struct conns *conns, struct gate *gate)
+{
+    if (conns->gate)
+        gate_destroy(conns->gate);
+    conns->gate = gate;
+}
+
 void conns_fini(struct conns *conns)
 {
     CHECK(conns->open_count == 0);
+    conns_set_gate(conns, NULL);
     free(conns->waiting);
 }
 
@@ -139,6 +149,13 @@ static bool check_open(struct conns *conns, struct conn *conn, uint64_t *wait_ms
             return false;
         at_most(wait_ms, o->idle_timeout_ms - idle_ms);
     }
+    if (conn->edge && conn->edge->expires_ms) {
+        if (conns->net->now_ms >= conn->edge->expires_ms) {
+            conn_fail(conns, conn, CLOSE_REASON_TOKEN_EXPIRED);
+            return true;
+        }
+        at_most(wait_ms, conn->edge->expires_ms - conns->net->now_ms);
+    }
     const struct backlog *backlog = conn->link.backlog;
     if (o->outbound_age_ms && backlog && !backlog_empty(backlog)) {
         uint32_t age_ms = since(conns, backlog_oldest_ms(backlog));
@@ -218,6 +235,60 @@ uint32_t conns_sweep(struct conns *conns, uint64_t now_ms, uint32_t budget, uint
     return count;
 }
 
+// --- The edge
+
+struct conn_edge *conn_need_edge(struct conn *conn)
+{
+    if (!conn->edge && (conn->edge = calloc(1, sizeof *conn->edge)))
+        conn->edge->address_cell = ADDRESS_UNCOUNTED;
+    return conn->edge;
+}
+
+static void drop_edge(struct conns *conns, struct conn *conn)
+{
+    if (!conn->edge)
+        return;
+    if (conns->options.addresses)
+        address_limits_leave(conns->options.addresses, conn->edge->address_cell);
+    claims_destroy(conn->edge->claims);
+    free(conn->edge);
+    conn->edge = NULL;
+}
+
+const char *conn_address(const struct conn *conn, char text[CONN_ADDRESS_BYTES])
+{
+    char ip[IP_TEXT_BYTES];
+    bool v4 = ip_is_v4(conn->peer);
+    snprintf(text, CONN_ADDRESS_BYTES, v4 ? "%s:%u" : "[%s]:%u", ip_format(conn->peer, ip),
+             conn->peer_port);
+    return text;
+}
+
+// Counts the connection under its client's address. It is refused in words where that costs
+// little; a TLS handshake would cost more than who comes too fast is worth.
+static void enter_address(struct conns *conns, struct conn *conn)
+{
+    uint32_t cell;
+    const struct conn_options *o = &conns->options;
+    if (!o->addresses)
+        return;
+    if (!conn_need_edge(conn)) {
+        link_abort(conns->net, &conn->link, CLOSE_REASON_INTERNAL);
+        return;
+    }
+    enum address_verdict verdict =
+        address_limits_enter(o->addresses, conn->peer, conns->net->now_ms, &cell);
+    conn->edge->address_cell = cell;
+    conn->verdict = verdict;
+    if (verdict == ADDRESS_WELCOME)
+        return;
+    char text[CONN_ADDRESS_BYTES];
+    counter_add(&conns->counters.address_refusals, 1);
+    log_info("over the limits of its address client=%s", conn_address(conn, text));
+    if (verdict == ADDRESS_ABUSIVE || (verdict == ADDRESS_TOO_FAST && conn->has_tls))
+        link_abort(conns->net, &conn->link, CLOSE_REASON_ADDRESS_LIMIT);
+}
+
 // --- What the link tells
 
 static void on_open(void *context, struct link *link, const struct link_entry *entry)
@@ -225,7 +296,30 @@ static void on_open(void *context, struct link *link, const struct link_entry *e
     struct conns *conns = context;
     struct conn *conn = conn_of_link(link);
     conn->full = entry->full;
+    conn->has_tls = entry->tls;
+    conn->peer = entry->address;
+    conn->peer_port = entry->port;
     arm(conns, conn, conns->options.handshake_timeout_ms);
+    if (!entry->proxy) {
+        enter_address(conns, conn);
+    } else if (!conns->options.proxies || !ip_nets_contain(conns->options.proxies, conn->peer)) {
+        char text[CONN_ADDRESS_BYTES];
+        log_warn("not in proxy_networks, so no PROXY header is taken from it: %s",
+                 conn_address(conn, text));
+        counter_add(&conns->counters.proxies_refused, 1);
+        link_abort(conns->net, link, CLOSE_REASON_PROXY);
+    }
+}
+
+static void on_proxied(void *context, struct link *link, const struct proxy_endpoints *endpoints)
+{
+    struct conns *conns = context;
+    struct conn *conn = conn_of_link(link);
+    if (endpoints->local)
+        return; // the balancer itself, asking how we are: it is not a client
+    conn->peer = endpoints->source;
+    conn->peer_port = endpoints->source_port;
+    enter_address(conns, conn);
 }
 
 void conn_set_open(struct conns *conns, struct conn *conn)
@@ -275,7 +369,9 @@ static void on_slow(void *context, struct link *link, enum close_reason reason)
 {
     struct conns *conns = context;
     struct conn *conn = conn_of_link(link);
-    log_info("slow client evicted id=%016llx reason=%s", (unsigned long long)conn_id(conns, conn),
+    char text[CONN_ADDRESS_BYTES];
+    log_info("slow client evicted id=%016llx client=%s reason=%s",
+             (unsigned long long)conn_id(conns, conn), conn_address(conn, text),
              close_reason_info(reason)->name);
     conn_fail(conns, conn, reason);
 }
@@ -306,13 +402,17 @@ static void on_end(void *context, struct link *link)
         counter_add(&conns->counters.websockets, (uint64_t)-1);
     }
     conn->state = CONN_GONE;
-    if (close_reason_info(link->reason)->is_error)
-        log_debug("connection closed id=%016llx reason=%s",
-                  (unsigned long long)conn_id(conns, conn), close_reason_info(link->reason)->name);
+    drop_edge(conns, conn);
+    char text[CONN_ADDRESS_BYTES];
+    if (close_reason_info(link->reason)->is_error && log_level() == LOG_DEBUG)
+        log_debug("connection closed id=%016llx client=%s reason=%s",
+                  (unsigned long long)conn_id(conns, conn), conn_address(conn, text),
+                  close_reason_info(link->reason)->name);
 }
 
 const struct link_ops conn_link_ops = {
     .on_open = on_open,
+    .on_proxied = on_proxied,
     .on_bytes = on_bytes,
     .on_eof = on_eof,
     .on_failed = on_failed,

@@ -12,6 +12,9 @@
 #include "base/wheel.h"
 #include "codec/http_parse.h"
 #include "codec/ws_parse.h"
+#include "conn/address_limits.h"
+#include "conn/gate.h"
+#include "conn/rate.h"
 #include "hub/connection_id.h"
 #include "hub/hub.h"
 #include "net/net.h"
@@ -30,6 +33,8 @@ struct conn {
     };
     uint8_t *control; // a control frame's payload that has not wholly arrived, or NULL
     struct ws_parser parser;
+    struct conn_edge *edge; // what only some connections have, or NULL
+    struct ip peer;         // the client's address, from its PROXY header where there is one
     uint32_t room;    // ROOM: where its messages go; SLAB_NONE once it has been taken out of it
     uint32_t ping_ms; // when the last ping was sent; low bits of the clock
     uint8_t state;    // enum conn_state
@@ -39,18 +44,35 @@ struct conn {
     bool full : 1;         // no place for it: to be refused
     bool counted : 1;      // is in conns.open_count
     bool waiting : 1;      // publisher that has to wait: in conns.waiting
+    bool has_tls : 1;
+    bool read_only : 1;  // may not publish to its room
+    uint8_t verdict : 2; // enum address_verdict; other than WELCOME: to be refused
+    uint16_t peer_port;
 };
 
-// What a connection costs while it is idle; the bound is 256 bytes.
+// What a connection costs while it is idle; 256 bytes is the bound, with what else it makes us
+// hold.
 _Static_assert(sizeof(struct conn) <= 208, "an idle connection is small");
+
+// Of connections with a token, a certificate or limits of their own.
+struct conn_edge {
+    struct claims *claims; // owned, or NULL
+    uint64_t expires_ms;   // when its token ends, on the shard's clock; 0: never
+    struct rate messages, bytes;
+    uint32_t address_cell; // in conns.addresses
+};
 
 struct conn_options {
     uint64_t max_message_bytes;
     uint32_t ping_interval_ms; // 0: no pings
     uint32_t idle_timeout_ms;  // 0: never
     uint32_t handshake_timeout_ms;
-    uint32_t close_timeout_ms; // for the peer's answer to our Close frame
-    uint32_t outbound_age_ms;  // 0: any age
+    uint32_t close_timeout_ms;        // for the peer's answer to our Close frame
+    uint32_t outbound_age_ms;         // 0: any age
+    uint32_t messages_per_second;     // from one connection; 0: any number
+    uint64_t bytes_per_second;        // the same, of payload
+    const struct ip_nets *proxies;    // who may send PROXY headers
+    struct address_limits *addresses; // of all shards, or NULL: no limits by address
 };
 
 struct conn_counters {
@@ -83,6 +105,7 @@ struct conns {
     void *context;
     struct conn_options options;
     uint16_t shard;
+    struct gate *gate;   // owned, or NULL: everybody is let in
     bool draining;       // new connections are refused
     uint32_t open_count; // OPEN or CLOSE_SENT. What connection_count means
     uint64_t *waiting;   // ids of publishers that wait
@@ -105,6 +128,13 @@ static inline uint64_t conn_id(const struct conns *conns, const struct conn *con
 {
     return connection_id(conns->shard, conn->link.generation, conn->link.slot);
 }
+
+// Who is let in from now on. Owner: takes the gate (NULL: everybody) and destroys the one before.
+void conns_set_gate(struct conns *conns, struct gate *gate);
+
+// "10.0.0.1:1234", "[2001:db8::1]:1234".
+#define CONN_ADDRESS_BYTES (IP_TEXT_BYTES + 8)
+const char *conn_address(const struct conn *conn, char text[CONN_ADDRESS_BYTES]);
 
 // The hub's answer to a join that took its time.
 void conn_joined(struct conns *conns, struct conn *conn, bool accepted);

@@ -3,6 +3,7 @@
 // The HTTP side of a connection: upgrades to /room/NAME and /echo, pages for everything else.
 #include "conn/conn_internal.h"
 
+#include "base/log.h"
 #include "codec/http_write.h"
 #include "codec/utf8.h"
 #include "codec/ws_handshake.h"
@@ -34,8 +35,10 @@ void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const 
         page.extra = upgrade;
     else if (status == 405)
         page.extra = "Allow: GET, HEAD\r\n";
-    else if (status == 503)
+    else if (status == 503 || status == 429)
         page.extra = "Retry-After: 1\r\n";
+    else if (status == 401)
+        page.extra = "WWW-Authenticate: Bearer\r\n";
     counter_add(&conns->counters.http_errors, 1);
     answer(conns, conn, &page, conn->http->request.method == HTTP_HEAD);
     // The rest of the request may still be on its way; closing at once could reset our answer away.
@@ -93,6 +96,13 @@ static void join_room(struct conns *conns, struct conn *conn)
         conn_http_refuse(conns, conn, 400, "self must be 0 or 1\n");
         return;
     }
+    const struct claims *claims = conn->edge ? conn->edge->claims : NULL;
+    if (claims && !claims_may_read(claims, (const char *)name, (size_t)len)) {
+        counter_add(&conns->counters.rooms_refused, 1);
+        conn_http_refuse(conns, conn, 403, "the token does not open this room\n");
+        return;
+    }
+    conn->read_only = claims && !claims_may_write(claims, (const char *)name, (size_t)len);
     conn->mode = CONN_ROOM;
     conn->exclude_self = self && *self == '0';
     enum hub_join joined = hub_join(conns->hub, conn->link.slot, name, (size_t)len);
@@ -117,6 +127,52 @@ void conn_joined(struct conns *conns, struct conn *conn, bool accepted)
         conn_http_refuse(conns, conn, 503, "there is no place for another room\n");
     }
     link_resume(conns->net, &conn->link);
+}
+
+// --- Who gets in
+
+static void count_refusal(struct conns *conns, const struct gate_answer *answer)
+{
+    if (answer->status == 401 || answer->status == 400)
+        counter_add(&conns->counters.tokens_refused, 1);
+    else if (answer->status == 403)
+        counter_add(&conns->counters.origins_refused, 1);
+}
+
+// The connection gets its claims, and ends when they do.
+static bool take_claims(struct conns *conns, struct conn *conn, struct claims *claims)
+{
+    if (!conn_need_edge(conn)) {
+        claims_destroy(claims);
+        conn_http_refuse(conns, conn, 503, "the server is out of memory\n");
+        return false;
+    }
+    conn->edge->claims = claims;
+    counter_add(&conns->counters.tokens_accepted, 1);
+    if (!claims->exp_s)
+        return true;
+    uint64_t end_ms = (claims->exp_s + conns->gate->leeway_s) * 1000, now_ms = conns->net->unix_ms;
+    conn->edge->expires_ms = conns->net->now_ms + (end_ms > now_ms ? end_ms - now_ms : 0);
+    return true;
+}
+
+static bool let_in(struct conns *conns, struct conn *conn)
+{
+    struct claims *claims;
+    if (!conns->gate)
+        return true;
+    struct gate_answer answer =
+        gate_judge(conns->gate, conn->http, net_subject(conns->net, &conn->link),
+                   conns->net->unix_ms / 1000, &claims);
+    if (answer.status) {
+        char client[CONN_ADDRESS_BYTES];
+        count_refusal(conns, &answer);
+        log_info("handshake refused client=%s status=%d reason=%s", conn_address(conn, client),
+                 answer.status, answer.reason);
+        refuse_with(conns, conn, answer.status, answer.text);
+        return false;
+    }
+    return !claims || take_claims(conns, conn, claims);
 }
 
 static void upgrade(struct conns *conns, struct conn *conn)
@@ -165,7 +221,11 @@ static void handle(struct conns *conns, struct conn *conn)
     int status = 400;
     const char *error = "";
     enum ws_handshake_result result = ws_handshake_check(conn->http, &status, &error);
-    if (result == WS_HANDSHAKE_NOT_UPGRADE)
+    if (conn->verdict == ADDRESS_TOO_MANY)
+        conn_http_refuse(conns, conn, 429, "too many connections from your address\n");
+    else if (conn->verdict == ADDRESS_TOO_FAST)
+        conn_http_refuse(conns, conn, 429, "too many new connections from your address\n");
+    else if (result == WS_HANDSHAKE_NOT_UPGRADE)
         page(conns, conn);
     else if (result == WS_HANDSHAKE_BAD)
         refuse_with(conns, conn, status, error);
@@ -173,7 +233,7 @@ static void handle(struct conns *conns, struct conn *conn)
         conn_http_refuse(conns, conn, 503, "this server is going away\n");
     else if (conn->full)
         conn_http_refuse(conns, conn, 503, "this server is full: raise max_connections\n");
-    else
+    else if (let_in(conns, conn))
         upgrade(conns, conn);
 }
 

@@ -13,6 +13,9 @@ size_t conn_ws_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, siz
 // Answers with an error page and closes.
 void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const char *text);
 
+// What only some connections have; NULL when memory has run out.
+struct conn_edge *conn_need_edge(struct conn *conn);
+
 // The handshake is done: sends the 101.
 void conn_http_switch(struct conns *conns, struct conn *conn);
 

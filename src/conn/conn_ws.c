@@ -36,6 +36,11 @@ void conn_ws_send_close(struct conns *conns, struct conn *conn, uint16_t code, c
 
 static void publish(struct conns *conns, struct conn *conn, struct frame *frame)
 {
+    if (conn->read_only) {
+        frame_unref(conns->hub->runs->frames, frame);
+        conn_fail(conns, conn, CLOSE_REASON_NOT_WRITABLE);
+        return;
+    }
     if (conn->room == SLAB_NONE) {
         frame_unref(conns->hub->runs->frames, frame);
         return;
@@ -193,6 +198,27 @@ static void on_control_piece(struct conns *conns, struct conn *conn, const struc
     free(payload);
 }
 
+// Limits of messages and bytes per second: control frames are messages too, or pings would be free.
+static bool within_rates(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
+{
+    const struct conn_options *o = &conns->options;
+    if (!o->messages_per_second && !o->bytes_per_second)
+        return true;
+    uint64_t now_ms = conns->net->now_ms;
+    struct conn_edge *edge = conn_need_edge(conn);
+    if (!edge) {
+        conn_fail(conns, conn, CLOSE_REASON_INTERNAL);
+        return false;
+    }
+    if ((!o->messages_per_second || !chunk->first ||
+         rate_use(&edge->messages, 1, o->messages_per_second, now_ms)) &&
+        (!o->bytes_per_second || rate_use(&edge->bytes, chunk->len, o->bytes_per_second, now_ms)))
+        return true;
+    counter_add(&conns->counters.rates_exceeded, 1);
+    conn_fail(conns, conn, CLOSE_REASON_RATE);
+    return false;
+}
+
 static void on_data(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
 {
     if (conn->state != CONN_OPEN)
@@ -214,10 +240,12 @@ size_t conn_ws_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, siz
         case WS_NEED_MORE:
             return len;
         case WS_DATA:
-            on_data(conns, conn, &chunk);
+            if (within_rates(conns, conn, &chunk))
+                on_data(conns, conn, &chunk);
             break;
         case WS_CONTROL:
-            on_control_piece(conns, conn, &chunk);
+            if (within_rates(conns, conn, &chunk))
+                on_control_piece(conns, conn, &chunk);
             break;
         case WS_VIOLATION:
             conn_fail(conns, conn, chunk.violation);

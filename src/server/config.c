@@ -27,8 +27,7 @@ _Static_assert(sizeof config_rows / sizeof *config_rows <= 64, "rows are bits of
 
 size_t config_field_bytes(unsigned row)
 {
-    bool is_text = config_rows[row].kind == OPTION_LISTEN || config_rows[row].kind == OPTION_TEXT;
-    return is_text ? CONFIG_TEXT_MAX_BYTES : sizeof(uint64_t);
+    return option_is_text(config_rows[row].kind) ? CONFIG_TEXT_MAX_BYTES : sizeof(uint64_t);
 }
 
 void config_default(struct config *config)

@@ -4,6 +4,8 @@
 // configuration is wrong.
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/access.h"
+#include "server/notify.h"
 #include "server/signals.h"
 
 #include <stdio.h>
@@ -58,16 +60,19 @@ static int check(const struct config *config)
 {
     struct certificates certificates;
     struct tls_context *context;
+    struct gate *gate = NULL;
     char error[CONFIG_ERROR_BYTES];
     uint64_t now_s = clock_realtime_ms() / 1000;
     certificates_init(&certificates, now_s);
-    if (tls_global_init() ||
+    if (tls_global_init() || access_load(config, &gate, 1, error, sizeof error) ||
         certificates_load(&certificates, config, &context, 1, now_s, error, sizeof error)) {
         fprintf(stderr, "ringcast: %s\n", error);
         return 2;
     }
     if (context)
         tls_context_destroy(context);
+    if (gate)
+        gate_destroy(gate);
     printf("the configuration is right\n");
     return 0;
 }
@@ -79,6 +84,7 @@ static int serve(const struct config *config, int argc, char **argv)
     enum log_level level = (enum log_level)config->log_level;
     log_set_level(level < LOG_ERROR ? level : LOG_ERROR); // why it does not start is always told
     signals_block();
+    notify_init(environ);
     int code = server_prepare(&server, config);
     if (!code)
         code = server_start(&server);

@@ -73,6 +73,18 @@ static const struct {
     {"tls_ticket_key", "", "ticket.key", NULL},
     {"tls_client_auth", "off", "required", "maybe"},
     {"tls_client_ca", "", "ca.pem", NULL},
+    {"proxy_networks", "127.0.0.0/8,::1", "10.0.0.0/8,2001:db8::/32", "10.0.0.1/8"},
+    {"address_connections", "0", "9", "x"},
+    {"address_rate", "0", "9", "-1"},
+    {"message_rate", "0", "9", "1k"},
+    {"byte_rate", "0", "64k", "fast"},
+    {"user", "", "nobody", NULL},
+    {"origins", "", "https://a.example,same", "example.org"},
+    {"auth", "off", "optional", "on"},
+    {"auth_keys", "", "keys.json", NULL},
+    {"auth_audience", "", "chat", NULL},
+    {"auth_issuer", "", "https://id.example", NULL},
+    {"auth_leeway", "30s", "0", "2h"},
 };
 #define OPTIONS (sizeof options / sizeof *options)
 
