@@ -43,6 +43,7 @@ COVERED_ELSEWHERE = {
     'codec/tls_none': 'the build without TLS, in scripts/test',
     'conn/conn': 'tests/sim and tests/e2e/lifecycle.py',
     'conn/conn_http': 'tests/sim and tests/e2e/conformance.py',
+    'conn/conn_upgrade': 'tests/sim and tests/e2e/access.py',
     'conn/conn_ws': 'tests/sim and tests/e2e/conformance.py',
     'hub/hub_flush': 'test_hub.c',
     'hub/hub_home': 'test_hub.c',

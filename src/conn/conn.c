@@ -28,6 +28,9 @@ void conns_fini(struct conns *conns)
 {
     CHECK(conns->open_count == 0);
     conns_set_gate(conns, NULL);
+    for (uint32_t i = 0; i < conns->answer_count; i++)
+        free(conns->answers[i].name);
+    free(conns->answers);
     free(conns->waiting);
 }
 
@@ -61,13 +64,19 @@ void conn_fail(struct conns *conns, struct conn *conn, enum close_reason reason)
 
 void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason)
 {
+    const struct close_reason_info *info = close_reason_info(reason);
+    conn_close_with(conns, conn, reason, info->code, info->text);
+}
+
+void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason reason,
+                     uint16_t code, const char *text)
+{
     if (conn->state != CONN_OPEN) {
         if (conn->state < CONN_OPEN)
             link_abort(conns->net, &conn->link, reason);
         return;
     }
-    const struct close_reason_info *info = close_reason_info(reason);
-    conn_ws_send_close(conns, conn, info->code, info->text);
+    conn_ws_send_close(conns, conn, code, text);
     if (conn->link.reason == CLOSE_REASON_NONE)
         conn->link.reason = (uint8_t)reason;
     conn->state = CONN_CLOSE_SENT;
@@ -102,7 +111,7 @@ void conn_hold(struct conns *conns, struct conn *conn)
 
 void conns_resume_waiting(struct conns *conns)
 {
-    if (!conns->recheck)
+    if (!conns->recheck && !conns->retry_count)
         return;
     conns->recheck = false;
     uint32_t count = conns->waiting_count, kept = 0;
@@ -111,10 +120,13 @@ void conns_resume_waiting(struct conns *conns)
         struct conn *conn = (struct conn *)(void *)net_find(conns->net, id);
         if (!conn || !conn->waiting)
             continue;
-        if (conn->room != SLAB_NONE && !hub_may_publish(conns->hub, conn->room)) {
+        if ((conn->room != SLAB_NONE && !hub_may_publish(conns->hub, conn->room)) ||
+            (conn->retry && !conn_ws_retry(conns, conn))) {
             conns->waiting[kept++] = id;
             continue;
         }
+        if (!conn->waiting)
+            continue; // the program has closed it
         conn->waiting = false;
         link_resume(conns->net, &conn->link); // may wait anew: appended behind `count`
     }
@@ -122,6 +134,39 @@ void conns_resume_waiting(struct conns *conns)
     if (added)
         memmove(conns->waiting + kept, conns->waiting + count, added * sizeof *conns->waiting);
     conns->waiting_count = kept + added;
+}
+
+// --- Answers to joins
+
+void conn_answer_join(struct conns *conns, struct conn *conn, const struct room_name *name,
+                      bool accepted)
+{
+    if (!conns->ops->joined)
+        return;
+    if (conns->answer_count == conns->answer_capacity) {
+        uint32_t capacity = conns->answer_capacity ? conns->answer_capacity * 2 : 16;
+        struct conn_answer *larger = realloc(conns->answers, capacity * sizeof *larger);
+        CHECK(larger); // without memory for a pointer no promise can be kept
+        conns->answers = larger;
+        conns->answer_capacity = capacity;
+    }
+    struct room_name *copy = room_name_create(name->hash, name->bytes, name->len);
+    CHECK(copy);
+    conns->answers[conns->answer_count++] =
+        (struct conn_answer){.id = conn_id(conns, conn), .name = copy, .accepted = accepted};
+}
+
+void conns_answer_joins(struct conns *conns)
+{
+    // The program may join more from within: those come behind.
+    for (uint32_t i = 0; i < conns->answer_count; i++) {
+        struct conn_answer answer = conns->answers[i];
+        struct conn *conn = (struct conn *)(void *)net_find(conns->net, answer.id);
+        if (conn && conn->state == CONN_OPEN)
+            conns->ops->joined(conns->context, conn, answer.name, answer.accepted);
+        free(answer.name);
+    }
+    conns->answer_count = 0;
 }
 
 // --- Timers
@@ -190,7 +235,7 @@ static bool on_timer(struct conns *conns, struct conn *conn)
     switch ((enum conn_state)conn->state) {
     case CONN_HTTP:
         if (conn->link.state == LINK_UP && conn->http) {
-            conn_http_refuse(conns, conn, 408, "the request took too long\n");
+            conn_http_refuse(conns, conn, 408, "the request took too long");
             conn->link.reason = CLOSE_REASON_HANDSHAKE_TIMEOUT;
             return false;
         }
@@ -296,6 +341,7 @@ static void on_open(void *context, struct link *link, const struct link_entry *e
     struct conns *conns = context;
     struct conn *conn = conn_of_link(link);
     conn->full = entry->full;
+    conn->room = SLAB_NONE;
     conn->has_tls = entry->tls;
     conn->peer = entry->address;
     conn->peer_port = entry->port;
@@ -334,6 +380,8 @@ void conn_set_open(struct conns *conns, struct conn *conn)
     ws_parser_init(&conn->parser);
     conn->ping_ms = (uint32_t)conns->net->now_ms;
     arm_open(conns, conn);
+    if (conns->ops->opened)
+        conns->ops->opened(conns->context, conn);
 }
 
 static size_t on_bytes(void *context, struct link *link, uint8_t *bytes, size_t len)
@@ -397,7 +445,12 @@ static void on_end(void *context, struct link *link)
     conn->http = NULL;
     free(conn->control);
     conn->control = NULL;
+    if (conn->retry)
+        conns->retry_count--;
+    conn->retry = false;
     if (conn->counted) {
+        if (conns->ops->closed)
+            conns->ops->closed(conns->context, conn);
         conns->open_count--;
         counter_add(&conns->counters.websockets, (uint64_t)-1);
     }

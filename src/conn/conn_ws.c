@@ -29,6 +29,8 @@ void conn_ws_send_close(struct conns *conns, struct conn *conn, uint16_t code, c
 {
     uint8_t out[2 + WS_CONTROL_MAX_BYTES];
     size_t len = ws_close_write(out, code, text);
+    if (!conn->close_code)
+        conn->close_code = code;
     net_send_bytes(conns->net, &conn->link, out, len, NULL, 0);
 }
 
@@ -57,12 +59,69 @@ static void count_message(struct conns *conns, size_t len)
     counter_add(&conns->counters.message_bytes_in, len);
 }
 
+// --- Messages for the program
+
+// One that it does not take now is kept, as a message that has arrived in pieces would be.
+static void keep_for_later(struct conns *conns, struct conn *conn, struct frame *frame)
+{
+    conn->message = frame;
+    conn->retry = true;
+    conns->retry_count++;
+    conn_hold(conns, conn);
+}
+
+static void give_whole(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
+{
+    if (conns->ops->message(conns->context, conn, chunk->opcode, chunk->bytes, chunk->len) == 0 ||
+        conn->state != CONN_OPEN)
+        return;
+    struct frame *frame =
+        frame_create(conns->hub->runs->frames, (uint32_t)(FRAME_HEADROOM + chunk->len));
+    if (!frame) {
+        conn_fail(conns, conn, CLOSE_REASON_INTERNAL);
+        return;
+    }
+    frame->offset = FRAME_HEADROOM;
+    frame->opcode = (uint8_t)chunk->opcode;
+    frame->len = (uint32_t)chunk->len;
+    if (chunk->len)
+        memcpy(frame->data + frame->offset, chunk->bytes, chunk->len);
+    keep_for_later(conns, conn, frame);
+}
+
+// Owner: takes the frame.
+static bool give_frame(struct conns *conns, struct conn *conn, struct frame *frame)
+{
+    if (conns->ops->message(conns->context, conn, (enum ws_opcode)frame->opcode, frame_bytes(frame),
+                            frame->len) &&
+        conn->state == CONN_OPEN)
+        return false;
+    frame_unref(conns->hub->runs->frames, frame);
+    return true;
+}
+
+bool conn_ws_retry(struct conns *conns, struct conn *conn)
+{
+    if (!give_frame(conns, conn, conn->message))
+        return false;
+    conn->message = NULL;
+    conn->retry = false;
+    conns->retry_count--;
+    return true;
+}
+
+// --- Messages for rooms, and echoes
+
 // A message that lies wholly in what was just received.
 static void on_whole(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
 {
     uint8_t head[WS_SERVER_HEADER_MAX_BYTES];
     size_t head_bytes = ws_header_write(head, chunk->opcode, chunk->len);
     count_message(conns, chunk->len);
+    if (conn->mode == CONN_PROGRAM) {
+        give_whole(conns, conn, chunk);
+        return;
+    }
     if (conn->mode == CONN_ECHO) {
         net_send_bytes(conns->net, &conn->link, head, head_bytes, chunk->bytes, chunk->len);
         return;
@@ -87,6 +146,11 @@ static void on_assembled(struct conns *conns, struct conn *conn)
     struct frame *frame = conn->message;
     conn->message = NULL;
     count_message(conns, frame->len);
+    if (conn->mode == CONN_PROGRAM) {
+        if (!give_frame(conns, conn, frame))
+            keep_for_later(conns, conn, frame);
+        return;
+    }
     uint8_t head[WS_SERVER_HEADER_MAX_BYTES];
     size_t head_bytes = ws_header_write(head, (enum ws_opcode)frame->opcode, frame->len);
     frame->offset -= (uint32_t)head_bytes;
@@ -153,6 +217,8 @@ static void on_close(struct conns *conns, struct conn *conn, const uint8_t *payl
         conn_fail(conns, conn, bad);
         return;
     }
+    if (!conn->close_code)
+        conn->close_code = code;
     if (conn->state == CONN_OPEN)
         conn_ws_send_close(conns, conn, code, "");
     // The peer sends nothing behind its Close frame, so closing at once resets nothing away.

@@ -15,6 +15,8 @@
 #define RINGCAST_VERSION "unknown"
 #endif
 
+#define COMMENT_COLUMNS 100
+
 static void print_help(void)
 {
     static struct config defaults;
@@ -45,13 +47,43 @@ static void print_help(void)
            "--config FILE", "--check-config", "--print-config", "--help, --version");
 }
 
+// A file's lines are limited; so are those of whoever reads it.
+static void print_comment(const char *text)
+{
+    while (*text) {
+        size_t len = strlen(text), cut = len;
+        if (cut > COMMENT_COLUMNS)
+            for (cut = COMMENT_COLUMNS; cut > 1 && text[cut] != ' '; cut--)
+                ;
+        printf("# %.*s\n", (int)cut, text);
+        text += cut;
+        text += *text == ' ';
+    }
+}
+
+// Lists go on in further lines behind their commas.
+static void print_value(const char *name, const char *value)
+{
+    printf("%s = ", name);
+    size_t column = 0;
+    for (const char *c = value; *c; c++, column++) {
+        putchar(*c);
+        if (*c == ',' && column > COMMENT_COLUMNS / 2) {
+            printf("\n    ");
+            column = 0;
+        }
+    }
+    putchar('\n');
+}
+
 static void print_config(struct config *config)
 {
     char value[OPTION_TEXT_BYTES];
     printf("[ringcast]\n");
     for (unsigned i = 0; i < config_row_count; i++) {
         option_format(&config_rows[i], config_field(config, i), value);
-        printf("# %s\n%s = %s\n", config_rows[i].text, config_rows[i].name, value);
+        print_comment(config_rows[i].text);
+        print_value(config_rows[i].name, value);
     }
 }
 

@@ -165,7 +165,7 @@ static void at_most(int *wait_ms, uint64_t limit_ms)
 static bool busy(const struct shard *shard)
 {
     return hub_busy(&shard->hub) || net_busy(&shard->net) || shard->broadcasts.count ||
-           shard->conns.recheck;
+           shard->conns.recheck || shard->conns.answer_count;
 }
 
 static int wait_ms(const struct shard *shard)
@@ -179,7 +179,7 @@ static int wait_ms(const struct shard *shard)
         uint64_t now_ms = shard->clock_ms();
         at_most(&wait_ms, next_ms > now_ms ? next_ms - now_ms : 0);
     }
-    if (shard_mail_waiting(shard))
+    if (shard_mail_waiting(shard) || shard->conns.retry_count)
         at_most(&wait_ms, RETRY_MS);
     if (shard->phase >= SHARD_DRAINING)
         at_most(&wait_ms, DRAIN_STEP_MS);
@@ -263,6 +263,7 @@ bool shard_tick(struct shard *shard)
     net_handshakes(&shard->net);            // TLS that had to wait for its turn
     shard_drain_mail(shard, MAIL_PER_TICK); // what other shards posted
     sweep(shard);                           // what is due
+    conns_answer_joins(&shard->conns);      // what the hub has answered
     conns_resume_waiting(&shard->conns);    // publishers that may go on
     shard_follow_phase(shard);              // draining
     flush(shard);                           // the only phase that prepares sends

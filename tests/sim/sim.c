@@ -2,6 +2,7 @@
 #include "sim/sim.h"
 
 #include "base/log.h"
+#include "conn/conn_route.h"
 #include "shard/registry.h"
 
 #include <stdarg.h>
@@ -107,15 +108,21 @@ static void run_shard(void *context)
     }
 }
 
-static void no_page(void *context, const char *path, size_t path_len, struct conn_page *page)
+static void no_page(void *context, struct conn *conn, struct conn_page *page)
 {
     (void)context;
-    page->status = path_len == 1 && *path == '/' ? 200 : 404;
+    page->status = conn->http->request.path.len == 1 ? 200 : 404;
     page->body = "hello\n";
     page->body_bytes = 6;
 }
 
-static const struct conn_ops conn_ops = {.page = no_page};
+static void upgrade(void *context, struct conn *conn, struct conn_decision *decision)
+{
+    (void)context;
+    conn_route(conn->http, decision);
+}
+
+static const struct conn_ops conn_ops = {.page = no_page, .upgrade = upgrade};
 
 static uint32_t pick(struct sim *sim, uint32_t from, uint32_t to)
 {

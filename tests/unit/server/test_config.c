@@ -217,6 +217,23 @@ Test(config, what_is_wrong_is_told_in_one_line)
     }
 }
 
+Test(config, a_value_may_go_on_in_further_lines)
+{
+    write_file("origins = https://a.example,\n    https://b.example,\n\thttps://c.example\n"
+               "threads = 3\n");
+    cr_assert_eq(load("--config FILE", ""), 0, "%s", error);
+    cr_assert_str_eq(config.origins, "https://a.example, https://b.example, https://c.example");
+    cr_assert_eq(config.threads, 3);
+    unlink(path);
+    write_file("origins = https://a.example,\n    nonsense\nthreads = 3\n");
+    cr_assert_eq(load("--config FILE", ""), -EINVAL);
+    cr_assert(strstr(error, ":1: origins: 'nonsense' is no origin"), "%s", error);
+    unlink(path);
+    write_file("threads = 1\n  2\n");
+    cr_assert_eq(load("--config FILE", ""), -EINVAL);
+    unlink(path);
+}
+
 Test(config, a_line_that_is_too_long_is_not_cut)
 {
     char text[400] = "listen = ";
