@@ -2,7 +2,7 @@
 #include "server/config.h"
 
 #include "base/log.h"
-#include "shard/shard.h"
+#include "ringcast/ringcast.h"
 
 #include <ctype.h>
 #include <errno.h>
