@@ -252,6 +252,24 @@ Test(post, reaches_everybody_on_every_way)
     embedded_stop();
 }
 
+Test(post, whoever_sleeps_is_woken)
+{
+    callbacks.on_tick = NULL;
+    options.tick_interval_ms = 0;
+    options.ping_interval_ms = options.idle_timeout_ms = 0;
+    embedded_start();
+    ringcast_id id = open_at(&client, "/room/r");
+    for (int i = 0; i < 50; i++) {
+        usleep(2000); // asleep, for ever if nobody wakes it
+        cr_assert_eq(ringcast_send_text(rc, id, "to one", 6), 0);
+        cr_assert_str_eq(ws_client_text(&client), "to one");
+        usleep(2000);
+        cr_assert_eq(ringcast_broadcast_room_text(rc, "r", 1, "to the room", 11, nobody), 0);
+        cr_assert_str_eq(ws_client_text(&client), "to the room");
+    }
+    embedded_stop();
+}
+
 // --- Bounds
 
 Test(post, a_full_inbox_says_so_and_takes_nothing)
