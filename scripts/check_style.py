@@ -65,6 +65,7 @@ COVERED_ELSEWHERE = {
     'shard/shard': 'test_registry.c and tests/sim',
     'server/access': 'tests/e2e/access.py',
     'server/certificates': 'tests/e2e/tls.py',
+    'server/environment': 'test_activation.c and test_config.c',
     'server/main': 'tests/e2e starts the binary',
     'server/notify': 'tests/e2e/balanced.py',
     'server/pages': 'tests/e2e asks for every page',

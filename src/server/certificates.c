@@ -102,7 +102,7 @@ static int read_ticket_key(struct material *m, const struct config *config,
     return m->ticket_key ? 0 : -EINVAL;
 }
 
-static void drop(struct material *m)
+static void drop(struct material *m, const struct ringcast_tls *tls)
 {
     for (unsigned i = 0; i < m->count; i++) {
         free(m->chains[i]);
@@ -111,6 +111,8 @@ static void drop(struct material *m)
         free(m->keys[i]);
     }
     free(m->client_ca);
+    if (m->ticket_key)
+        explicit_bzero(m->ticket_key, tls->ticket_key_bytes);
     free(m->ticket_key);
 }
 
@@ -144,6 +146,6 @@ int certificates_load(const struct config *config, struct ringcast *rc, char *er
     int result = read_material(&m, config, &tls, error, error_bytes);
     if (!result)
         result = ringcast_set_tls(rc, &tls, error, error_bytes);
-    drop(&m);
+    drop(&m, &tls);
     return result;
 }

@@ -2,6 +2,7 @@
 #include "server/notify.h"
 
 #include "base/log.h"
+#include "server/environment.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -19,21 +20,12 @@ static struct {
     uint64_t next_ms;        // when to look at the shards
 } notify;
 
-static const char *value_of(char **environment, const char *name)
-{
-    size_t len = strlen(name);
-    for (char **v = environment; v && *v; v++)
-        if (strncmp(*v, name, len) == 0 && (*v)[len] == '=')
-            return *v + len + 1;
-    return NULL;
-}
-
 void notify_init(char **environment)
 {
     memset(&notify, 0, sizeof notify);
-    const char *path = value_of(environment, "NOTIFY_SOCKET");
-    const char *period = value_of(environment, "WATCHDOG_USEC");
-    const char *pid = value_of(environment, "WATCHDOG_PID");
+    const char *path = environment_value(environment, "NOTIFY_SOCKET");
+    const char *period = environment_value(environment, "WATCHDOG_USEC");
+    const char *pid = environment_value(environment, "WATCHDOG_PID");
     size_t len = path ? strlen(path) : 0;
     if (len < 2 || len >= sizeof notify.address.sun_path || (*path != '/' && *path != '@'))
         return;
