@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Who gets in: the Origin of a browser's page, and a token at the upgrade (RFC 6750: the header
-// Authorization: Bearer, or ?token= in the target, never both). A gate does not change; a new
+// Authorization: Bearer, or ?token= in the target, once). A gate does not change; a new
 // configuration makes a new one.
 //
 // Thread: one shard's.
