@@ -321,25 +321,38 @@ def upgrade_request(path, extra=''):
 
 
 class Client:
-    """A blocking client, for when every byte matters."""
+    """A blocking client, for when every byte matters. source: the address it comes from; prefix: what
+    it sends in front of the request, e.g. a PROXY header; extra: further header lines."""
 
-    def __init__(self, port, path, receive_buffer=None, timeout_s=PATIENCE_S):
+    def __init__(self, port, path, receive_buffer=None, timeout_s=PATIENCE_S, extra='', source=None,
+                 prefix=b''):
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.settimeout(timeout_s)
         self.socket.connect(('127.0.0.1', port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.sendall(upgrade_request(path))
         self.data = b''
-        while b'\r\n\r\n' not in self.data:
-            piece = self.socket.recv(65536)
-            if not piece:
-                break
-            self.data += piece
+        try:
+            self.socket.sendall(prefix + upgrade_request(path, extra))
+            while b'\r\n\r\n' not in self.data:
+                piece = self.socket.recv(65536)
+                if not piece:
+                    break
+                self.data += piece
+        except ConnectionError:
+            pass
         head, _, self.data = self.data.partition(b'\r\n\r\n')
         self.status = int(head[9:12]) if head else None
         self.head = head.decode()
+
+    def body(self):
+        """What a refusal says."""
+        while piece := self.socket.recv(65536):
+            self.data += piece
+        return self.data.decode()
 
     def send(self, opcode, payload=b''):
         self.socket.sendall(frame(opcode, payload))
