@@ -113,20 +113,22 @@ def end_process(process, timeout_s=PATIENCE_S):
 
 
 class Server:
-    """A running ringcast. Leaving the `with` ends it and checks how it ended."""
+    """A running ringcast. Leaving the `with` ends it and checks how it ended. environment: variables
+    beside those of this process; launcher: a command that ends in the server; options: of Popen."""
 
-    def __init__(self, *flags, binary=None, threads=2, port=None, expect_exit=0, fast_drain=True):
+    def __init__(self, *flags, binary=None, threads=2, port=None, expect_exit=0, fast_drain=True,
+                 environment=None, launcher=(), **options):
         self.port = port or free_port()
         self.expect_exit = expect_exit
         self.binary = binary or sys.argv[1]
         self.log = tempfile.TemporaryFile()
-        command = [self.binary, '--listen', f'127.0.0.1:{self.port}', '--threads', str(threads),
+        command = [*launcher, self.binary, '--listen', f'127.0.0.1:{self.port}', '--threads', str(threads),
                    '--pin', 'no', *map(str, flags)]
         if fast_drain and '--drain-deadline' not in flags:
             command += ['--drain-deadline', '0']
-        environment = {k: v for k, v in os.environ.items() if not k.startswith('RINGCAST_')}
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log, env=environment)
+        clean = {k: v for k, v in os.environ.items() if not k.startswith('RINGCAST_')}
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        env=clean | (environment or {}), **options)
         self.pid = self.process.pid
         if not wait_for(self.is_ready_or_dead) or self.process.poll() is not None:
             end_process(self.process)
