@@ -196,6 +196,21 @@ class Server:
             print('\n'.join('# ' + line for line in problem.splitlines()))
 
 
+def deployed(name, folder, replacements):
+    """Path of a copy of a file of scripts/deploy, with what is different here in it."""
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../scripts/deploy', name)
+    with open(source, encoding='utf-8') as file:
+        text = file.read()
+    for old, new in replacements.items():
+        if old not in text:
+            raise ValueError(f'{name} has no {old!r}')
+        text = text.replace(old, new)
+    path = os.path.join(folder, name)
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(text)
+    return path
+
+
 # --- Metrics (Prometheus' text format)
 
 SAMPLE = re.compile(r'^([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\]|\\.)*",?)*)\})? (\S+)$')
