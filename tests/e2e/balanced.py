@@ -128,7 +128,8 @@ def headers(tap, certificates, folder):
     port = free_port()
     listen = f'127.0.0.1:{port}, 127.0.0.1:{ports["proxy"]} proxy, 127.0.0.1:{ports["secure"]} proxy tls'
     with Server('--listen', listen, *certificates.flags('server-ec'), '--proxy-networks', '127.0.0.1',
-                '--origins', 'same', '--address-connections', 3, port=port, threads=1) as server, HAProxy(path):
+                '--origins', 'same', '--address-connections', 3, '--handshake-timeout', '2s', port=port,
+                threads=1) as server, HAProxy(path):
         up = {'v1', 'v2', 'v6', 'more', 'passed'}
         tap.ok(wait_for(lambda: os.path.exists(stats) and all(states(stats).get(n) == 'UP' for n in up)),
                'health checks with a PROXY header (UNKNOWN, LOCAL) are answered, over TLS too',
@@ -169,6 +170,11 @@ def headers(tap, certificates, folder):
         tap.ok(counted[0] >= 1 and counted[1] == 1, 'and counted (HAProxy may have tried again)', counted)
         tap.ok(after.sum('ringcast_proxy_headers_total') > 20, 'so are headers',
                after.sum('ringcast_proxy_headers_total'))
+
+        for name, begin in (('nothing', b''), ('half a header', b'PROXY TCP4 192.0.2.1 '), ('half of another', b'\r\n\r\n')):
+            with socket.create_connection(('127.0.0.1', ports['proxy']), PATIENCE_S) as silent:
+                silent.sendall(begin)
+                tap.equal(silent.recv(10), b'', f'{name}, and then silence: closed at the deadline')
 
         clients = [Client(ports[name], '/echo', source=source) for name, source in
                    [('v1', '127.0.0.31'), ('v2', '127.0.0.31')] * 2 + [('v1', '127.0.0.32')] * 3]

@@ -179,6 +179,17 @@ def activation(tap):
             tap.equal(client.status, 101, 'by its name')
     tap.ok(listener.fileno() >= 0 and socket.create_connection(('127.0.0.1', port)), 'the socket outlives both')
 
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as local:
+        path = os.path.join(folder, 'socket')
+        local.bind(path)
+        local.listen()
+        port = free_port()
+        with activated(local, port, f'127.0.0.1:{port}, systemd') as server, socket.socket(socket.AF_UNIX) as client:
+            tap.ok(f'unix:{path} (systemd)' in server.output(), 'a unix socket', server.output())
+            client.connect(path)
+            client.sendall(upgrade_request('/echo'))
+            tap.ok(client.recv(1000).startswith(b'HTTP/1.1 101'), 'is served as well')
+
     table = [('another name', 'systemd:other', {'LISTEN_FDS': '1', 'LISTEN_FDNAMES': 'web'}, 'named other'),
              ('nothing passed', 'systemd', {}, 'systemd passed no socket')]
     for name, listen, environment, said in table:
