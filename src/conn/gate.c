@@ -73,8 +73,11 @@ static struct gate_answer judge_token(const struct gate *gate, const struct toke
                                   .issuer = gate->issuer};
     enum jwt_result result = jwt_verify(token->text, token->len, gate->keys, &options, claims);
     const struct jwt_result_info *info = jwt_result_info(result);
-    return result == JWT_OK ? welcome
-                            : refuse(result == JWT_NO_MEMORY ? 503 : 401, info->name, info->text);
+    if (result == JWT_OK)
+        return welcome;
+    struct gate_answer answer = refuse(result == JWT_NO_MEMORY ? 503 : 401, info->name, info->text);
+    answer.bad_token = answer.status == 401;
+    return answer;
 }
 
 static struct gate_answer judge_subject(const char *subject, struct claims **claims)

@@ -28,6 +28,7 @@ struct gate_answer {
     int status;         // 0: let in; else of the HTTP answer
     const char *text;   // a sentence for its body
     const char *reason; // one word for the log
+    bool bad_token;     // 401 though there was a token
 };
 
 // Judges an upgrade. subject: of the client's TLS certificate, or NULL; it counts as who the client
