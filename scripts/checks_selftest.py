@@ -108,6 +108,11 @@ class Layers(TreeTest):
         self.good('src/embed/embed.c', '"ringcast/ringcast.h"')
         self.bad('include/ringcast/ringcast.h', '"base/list.h"', 'include/ must not see base/')
 
+    def test_programs_outside(self):
+        self.good('tests/examples/chat.c', '<ringcast/ringcast.h>')
+        self.bad('tests/examples/chat.c', '"ringcast/ringcast.h"', 'not what a program outside writes')
+        self.bad('tests/package/program.c', '"base/list.h"', 'not what a program outside writes')
+
     def test_public_header_inside(self):
         self.bad('src/conn/conn.c', '"ringcast/ringcast.h"', 'must not see ringcast/')
 
