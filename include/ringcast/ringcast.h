@@ -121,9 +121,12 @@ struct ringcast_callbacks {
     void (*on_joined)(struct ringcast *rc, ringcast_id id, void *connection, const char *room,
                       size_t room_len, bool accepted);
 
-    // The last callback of a connection; it is in no room any more. With id 0: a socket given to
-    // ringcast_register could not be taken in (`connection` is that of its decision); that may also
-    // come from within ringcast_destroy, on its thread.
+    // The last callback of a connection; it is in no room any more. With id 0 it hands back the
+    // `connection` of a decision whose connection was never opened: of each socket given to
+    // ringcast_register that could not be taken in ("not_adopted"; also from within
+    // ringcast_destroy, on its thread), and of each request that on_upgrade accepted with a pointer
+    // other than NULL and that came to nothing ("not_opened": no place in a room, a token that does
+    // not open it, or the client has gone).
     void (*on_close)(struct ringcast *rc, ringcast_id id, void *connection,
                      const struct ringcast_end *end);
 

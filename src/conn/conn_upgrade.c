@@ -172,11 +172,11 @@ void conn_upgrade(struct conns *conns, struct conn *conn)
     if (!let_in(conns, conn))
         return;
     conns->ops->upgrade(conns->context, conn, &decision);
-    conn->user = decision.user;
     if (decision.status) {
         conn_http_refuse(conns, conn, decision.status, decision.text);
         return;
     }
+    conn->user = decision.user;
     follow(conns, conn, &decision);
 }
 

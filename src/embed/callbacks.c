@@ -143,12 +143,21 @@ static void on_closed(void *context, struct conn *conn)
         rc->callbacks.on_close(rc, id_of(rc, conn), conn->user, &end);
 }
 
-static void on_not_adopted(void *context, void *user)
+static void give_back(struct ringcast *rc, void *user, const char *reason)
 {
-    struct ringcast *rc = context;
-    static const struct ringcast_end end = {.code = 1006, .reason = "not_adopted"};
+    const struct ringcast_end end = {.code = 1006, .reason = reason};
     if (rc->callbacks.on_close)
         rc->callbacks.on_close(rc, embed_id(0), user, &end);
+}
+
+static void on_not_adopted(void *context, void *user)
+{
+    give_back(context, user, "not_adopted");
+}
+
+static void on_not_opened(void *context, void *user)
+{
+    give_back(context, user, "not_opened");
 }
 
 static void on_room_ended(void *context, const struct room_name *name, void *user)
@@ -166,6 +175,7 @@ const struct conn_ops embed_conn_ops = {
     .joined = on_joined,
     .closed = on_closed,
     .not_adopted = on_not_adopted,
+    .not_opened = on_not_opened,
     .room_ended = on_room_ended,
 };
 

@@ -112,6 +112,27 @@ Test(callbacks, a_decision_refuses)
     embedded_stop();
 }
 
+Test(callbacks, a_pointer_comes_back_when_its_connection_is_never_opened)
+{
+    static char mine;
+    callbacks.on_upgrade = decide;
+    options.max_rooms = 1;
+    embedded_start();
+    decided = (struct ringcast_decision){.status = 403, .connection = &mine};
+    cr_assert_eq(decided_status(), 403);
+    cr_assert_not(has_event(EVENT_CLOSE), "what the program refuses it has not handed over");
+    decided = (struct ringcast_decision){.connection = &mine};
+    (void)ringcast_decision_join(&decided, "a", 1);
+    (void)ringcast_decision_join(&decided, "b", 1);
+    cr_assert_eq(decided_status(), 503, "there is place for one room");
+    const struct event *end = expect_event(EVENT_CLOSE);
+    cr_assert_eq(end->id.value, 0);
+    cr_assert_eq(end->pointer, &mine);
+    cr_assert_str_eq(end->text, "not_opened");
+    cr_assert_not(has_event(EVENT_OPEN));
+    embedded_stop();
+}
+
 Test(callbacks, nonsense_is_refused_and_logged)
 {
     callbacks.on_upgrade = decide;
