@@ -111,9 +111,9 @@ struct ringcast_callbacks {
     void (*on_open)(struct ringcast *rc, ringcast_id id, void *connection);
 
     // A whole message of a connection whose mode is RINGCAST_TO_PROGRAM. Text is valid UTF-8.
-    // `bytes` are good during the call. Returns 0; or anything else for "not now": the connection
-    // is not read from meanwhile, and the same message is offered again, about every millisecond.
-    // So the result of ringcast_broadcast_room_text can be handed on: -EAGAIN holds the publisher.
+    // `bytes` are good during the call. Returns -EAGAIN or -ENOMEM for "not now": the connection is
+    // not read from meanwhile, and the same message is offered again, about every millisecond.
+    // Anything else: done with. So the result of ringcast_broadcast_room_text can be handed on.
     int (*on_message)(struct ringcast *rc, ringcast_id id, void *connection,
                       enum ringcast_kind kind, const void *bytes, size_t len);
 

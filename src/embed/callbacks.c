@@ -5,6 +5,7 @@
 
 #include "conn/conn_route.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +121,9 @@ static int on_message(void *context, struct conn *conn, enum ws_opcode opcode, c
     enum ringcast_kind kind = opcode == WS_TEXT ? RINGCAST_TEXT : RINGCAST_BINARY;
     if (!rc->callbacks.on_message)
         return 0;
-    return rc->callbacks.on_message(rc, id_of(rc, conn), conn->user, kind, bytes, len);
+    int result = rc->callbacks.on_message(rc, id_of(rc, conn), conn->user, kind, bytes, len);
+    // What fails otherwise would fail again, for ever.
+    return result == -EAGAIN || result == -ENOMEM ? result : 0;
 }
 
 static void on_joined(void *context, struct conn *conn, const struct room_name *name, bool accepted)

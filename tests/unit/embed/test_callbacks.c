@@ -292,6 +292,27 @@ Test(callbacks, a_message_that_is_not_taken_is_offered_again)
     embedded_stop();
 }
 
+static int fails(struct ringcast *of, ringcast_id id, void *connection, enum ringcast_kind kind,
+                 const void *bytes, size_t len)
+{
+    (void)of, (void)id, (void)connection, (void)kind, (void)bytes, (void)len;
+    refusals++;
+    return refusals == 1 ? -ESTALE : refusals == 2 ? -EINVAL : 1;
+}
+
+Test(callbacks, what_can_never_be_taken_is_not_offered_again)
+{
+    callbacks.on_message = fails;
+    embedded_start();
+    (void)open_at(&client, "/program");
+    for (int i = 0; i < 3; i++)
+        ws_client_send(&client, WS_TEXT, "x", 1);
+    ws_client_send(&client, WS_CLOSE, "\x03\xe8", 2);
+    cr_assert_eq(expect_event(EVENT_CLOSE)->value, 1000, "it was read on");
+    cr_assert_eq(refusals, 3);
+    embedded_stop();
+}
+
 Test(callbacks, the_end_says_who_wanted_it)
 {
     embedded_start();
