@@ -202,6 +202,23 @@ Test(registering, too_many_of_one_address_at_a_time_are_all_told)
     embedded_stop();
 }
 
+Test(registering, as_many_at_once_as_there_is_place_for)
+{
+    char error[256];
+    options.threads = 1;
+    options.max_connections = 1000;
+    cr_assert_eq(ringcast_create(&rc, &options, error, sizeof error), 0, "%s", error);
+    for (int i = 0; i < 600; i++) {
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        cr_assert_eq(ringcast_register(rc, pair[1], NULL), 0);
+    }
+    cr_assert_eq(ringcast_start(rc, error, sizeof error), 0, "%s", error);
+    for (int i = 0; i < 600; i++)
+        (void)expect_event(EVENT_OPEN);
+    cr_assert_eq(ringcast_connection_count(rc), 600);
+    embedded_stop();
+}
+
 Test(registering, what_waits_in_the_inbox_is_told_by_destroy)
 {
     static char mine;
