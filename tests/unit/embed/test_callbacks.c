@@ -313,6 +313,50 @@ Test(callbacks, what_can_never_be_taken_is_not_offered_again)
     embedded_stop();
 }
 
+static struct {
+    const char *peer;
+    int sent, closed;
+    uint64_t count;
+} at_end;
+
+static void (*keep_end)(struct ringcast *of, ringcast_id id, void *connection,
+                        const struct ringcast_end *end);
+
+static void look_back(struct ringcast *of, ringcast_id id, void *connection,
+                      const struct ringcast_end *end)
+{
+    char peer[RINGCAST_ADDRESS_BYTES];
+    at_end.peer = ringcast_peer(of, id, peer);
+    at_end.sent = ringcast_send_text(of, id, "x", 1);
+    at_end.closed = ringcast_close(of, id, 1000, NULL);
+    at_end.count = ringcast_connection_count(of);
+    keep_end(of, id, connection, end);
+}
+
+Test(callbacks, at_its_end_a_connection_is_stale_but_counted)
+{
+    keep_end = callbacks.on_close;
+    callbacks.on_close = look_back;
+    for (int way = 0; way < 3; way++) {
+        embedded_start();
+        ringcast_id id = open_at(&client, "/program");
+        memset(&at_end, 0, sizeof at_end);
+        if (way == 0)
+            ws_client_close(&client);
+        else if (way == 1)
+            cr_assert_eq(ringcast_close(rc, id, 1000, NULL), 0);
+        else
+            ringcast_stop(rc, 0);
+        if (way == 1)
+            ws_client_close(&client);
+        (void)expect_event(EVENT_CLOSE);
+        cr_assert_null(at_end.peer);
+        cr_assert(at_end.sent == -ESTALE && at_end.closed == -ESTALE, "way %d", way);
+        cr_assert_eq(at_end.count, 1);
+        embedded_stop();
+    }
+}
+
 Test(callbacks, the_end_says_who_wanted_it)
 {
     embedded_start();
