@@ -8,8 +8,10 @@
 // exit, install signal handlers or change limits (but a bug of its own aborts, with a line on
 // stderr): raise RLIMIT_NOFILE for more than about 900 connections on a shard.
 //
-// Threads. Callbacks run on the thread of the shard that owns the connection and must not block.
-// Every function says who may call it:
+// Threads. Callbacks run on the thread of the shard that owns the connection and must not block; a
+// short lock is all right, also around calls of the library: no function runs a callback before it
+// returns, but for log, the release of what was lent, on_room_end (by leaving and closing), and
+// what ringcast_destroy hands back. Every function says who may call it:
 //
 //   Thread: any      from anywhere, at any time between create and destroy; never blocks. On the
 //                    shard that owns the connection it acts at once, elsewhere it posts a command
@@ -123,8 +125,9 @@ struct ringcast_callbacks {
     void (*on_upgrade)(struct ringcast *rc, const struct ringcast_request *request,
                        struct ringcast_decision *decision);
 
-    // Any other request, whatever its method; its body is not read. Other methods than GET and HEAD
-    // get 405 unless the answer's status is 400 or more. NULL: 404.
+    // Any other request, whatever its method: look at it before doing anything. Other methods than
+    // GET and HEAD get 405 unless the answer's status is 400 or more; a body is not read. NULL:
+    // 404.
     void (*on_http)(struct ringcast *rc, const struct ringcast_request *request,
                     struct ringcast_answer *answer);
 
@@ -256,9 +259,10 @@ RINGCAST_API bool ringcast_ended(const struct ringcast *rc);
 // ringcast_start, then ringcast_wait. Returns as the former. Thread: control.
 RINGCAST_API int ringcast_run(struct ringcast *rc, char *error, size_t error_bytes);
 
-// Stops at once if need be, waits, and frees everything; what is still in an inbox is dropped, what
-// was lent is released on this thread. No other thread may use the instance any more. Nothing
-// happens to NULL. Thread: control.
+// Stops at once if need be (ringcast_wait before it gives clients the time of ringcast_stop),
+// waits, and frees everything; what is still in an inbox is dropped, what was lent is released on
+// this thread. No other thread may use the instance any more. Nothing happens to NULL. Thread:
+// control.
 RINGCAST_API void ringcast_destroy(struct ringcast *rc);
 
 // --- The instance

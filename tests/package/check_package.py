@@ -11,9 +11,11 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -130,6 +132,46 @@ def write_namesakes(archive, folder, compiler):
     return source, names
 
 
+# --- The README's program
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def answers(port):
+    """Whether a handshake succeeds there, now or a little later."""
+    request = (b'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+               b'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n')
+    for _ in range(200):
+        try:
+            with socket.create_connection(('127.0.0.1', port), timeout=10) as s:
+                s.sendall(request)
+                return s.recv(1024).startswith(b'HTTP/1.1 101 ')
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    return False
+
+
+def try_readme(tap, tree, folder, compiler):
+    """What is to be copied out of it works, but for the port."""
+    text = (ROOT / 'README.md').read_text(encoding='utf-8')
+    port = free_port()
+    program = re.search(r'```c\n(.*?)```', text, re.DOTALL).group(1)
+    command = re.search(r'^cc (first\.c .*) && ./first$', text, re.MULTILINE).group(1)
+    (folder / 'first.c').write_text(program.replace('8080', str(port)), encoding='utf-8')
+    environment = dict(os.environ, PKG_CONFIG_PATH=tree.path, LD_LIBRARY_PATH=str(tree.libdir))
+    command = command.replace('pkg-config', f'pkg-config --define-variable=prefix={tree.prefix()}')
+    built = run('sh', '-c', f'{shlex.join(compiler)} -Wall {command}', cwd=folder, env=environment)
+    if built.stdout or built.returncode:
+        tap.ok(False, "the README's first program", built.stdout)
+        return
+    with subprocess.Popen([folder / 'first'], env=environment) as first:
+        tap.ok(answers(port), "the README's first program")
+        first.kill()
+
+
 # --- All of it
 
 def check_tree(tap, tree, version):
@@ -185,6 +227,7 @@ def main():
         check_tree(tap, tree, options.version)
         check_symbols(tap, tree)
         check_programs(tap, tree, folder, options)
+        try_readme(tap, tree, folder, options.cc)
     print(f'1..{tap.count}')
     return 1 if tap.failed else 0
 
