@@ -37,6 +37,9 @@ CONFINED = {
     'zlib.h': ['src/codec/ws_deflate.c'],
 }
 
+# Programs as other people write them, who have what is installed and nothing else.
+OUTSIDE = ('tests/examples/', 'tests/package/')
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 SOURCES = ('.c', '.h', '.def')
 
@@ -69,6 +72,9 @@ def check_own(root, path, quote, header):
     """The rules for our own headers, which are those found below src/ or include/, or in quotes."""
     layer = header.split('/')[0]
     ours = (root / 'src' / header).is_file() or (root / 'include' / header).is_file()
+    if path.as_posix().startswith(OUTSIDE) and ours:
+        installed = quote == '<' and layer == 'ringcast'
+        return None if installed else f'"{header}" is not what a program outside writes: <ringcast/...> is'
     if quote == '<':
         if ours and '/' in header:
             return f'<{header}> is ours: write it in quotes'

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Proves that every rule of the checkers can fail, and that what is right passes."""
 
+import contextlib
+import io
 import json
 import sys
 import tempfile
@@ -14,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import check_layers  # noqa: E402
 import check_style  # noqa: E402
 import count_tests  # noqa: E402
+import gen_reference  # noqa: E402
 
 SPDX = '// SPDX-License-Identifier: MIT\n'
 
@@ -108,6 +111,11 @@ class Layers(TreeTest):
         self.good('src/embed/embed.c', '"ringcast/ringcast.h"')
         self.bad('include/ringcast/ringcast.h', '"base/list.h"', 'include/ must not see base/')
 
+    def test_programs_outside(self):
+        self.good('tests/examples/chat.c', '<ringcast/ringcast.h>')
+        self.bad('tests/examples/chat.c', '"ringcast/ringcast.h"', 'not what a program outside writes')
+        self.bad('tests/package/program.c', '"base/list.h"', 'not what a program outside writes')
+
     def test_public_header_inside(self):
         self.bad('src/conn/conn.c', '"ringcast/ringcast.h"', 'must not see ringcast/')
 
@@ -188,6 +196,75 @@ class Style(TreeTest):
         self.assertEqual(len(found), 2, found)
         self.assertIn('has a unit test by now', found[0])
         self.assertIn('there is no src/base/y.c', found[1])
+
+
+class Reference(TreeTest):
+    OVERVIEW = SPDX + '//\n// What it is.\n//\n// Order. As it comes.\n//\n//   as is\n'
+    GUARD = '#ifndef X_H\n#define RINGCAST_RINGCAST_H\n\nextern "C" {\n\n#define RINGCAST_API x\n\n'
+    LIFE = '// --- Life\n//\n// Thread: control.\n\n'
+
+    def page(self, body):
+        return gen_reference.write_page(self.OVERVIEW + self.GUARD + body + '\n}\n\n#endif\n')
+
+    def bad(self, body, expected):
+        with self.assertRaises(gen_reference.HeaderError) as caught:
+            self.page(body)
+        self.assertIn(expected, str(caught.exception))
+
+    def test_overview(self):
+        page = self.page(self.LIFE)
+        for part in ('What it is.\n', '**Order.** As it comes.\n', '```text\nas is\n```', '## Life\n'):
+            self.assertIn(part, page)
+
+    def test_functions(self):
+        page = self.page(self.LIFE + '// Begins, see ringcast_b.\nRINGCAST_API int ringcast_a(int x,\n'
+                         '                            int y);\nRINGCAST_API void ringcast_b(void);\n\n'
+                         '// Ends. Thread: any.\nRINGCAST_API void ringcast_c(void);\n')
+        self.assertIn('[`ringcast_a`](#ringcast_a) · [`ringcast_b`](#ringcast_b)', page)
+        self.assertIn('### ringcast_a, ringcast_b\n\n```c\nint ringcast_a(int x, int y);\n'
+                      'void ringcast_b(void);\n```\n\nBegins, see [`ringcast_b`](#ringcast_b).\n\n'
+                      'Thread: control.\n', page)
+        self.assertNotIn('Ends. Thread: any.\n\nThread', page)
+
+    def test_long_prototype(self):
+        page = self.page(self.LIFE + '// Text.\nRINGCAST_API int ringcast_a(' + 'int long_name,\n   ' * 9
+                         + 'int x);\n')
+        self.assertRegex(page, r'int ringcast_a\(int long_name,.*\n {15}int long_name')
+
+    def test_structures(self):
+        page = self.page(self.LIFE + '// A thing.\nstruct ringcast_x {\n    int a; // one | two\n\n'
+                         '    // The second\n    // field.\n    char b[9]; // behind it\n    int c;\n};\n')
+        self.assertIn('| `int a` | one \\| two |\n', page.replace('&#124;', '|'))
+        self.assertIn('| `char b[9]` | The second field. behind it |\n| `int c` |  |\n', page)
+
+    def test_callbacks(self):
+        body = self.LIFE + ('// All.\nstruct ringcast_callbacks {\n%s    void (*on_it)(int a,\n'
+                            '                  int b);\n};\n')
+        self.assertIn('#### on_it\n\n```c\nvoid (*on_it)(int a, int b);\n```\n\nIt.\n',
+                      self.page(body % '    // It.\n'))
+        self.bad(body % '', 'ringcast_callbacks.on_it has no text')
+
+    def test_what_has_no_text(self):
+        self.bad(self.LIFE + 'RINGCAST_API void ringcast_a(void);\n', 'ringcast_a has no text')
+        self.bad(self.LIFE + '// Text.\nRINGCAST_API void ringcast_a(void);\n\n'
+                 'RINGCAST_API void ringcast_b(void);\n', 'ringcast_b has no text')
+        self.bad(self.LIFE + 'enum ringcast_e { A, B };\n', 'ringcast_e has no text')
+        self.bad(self.LIFE + '#define RINGCAST_A 1\n', 'RINGCAST_A has no text')
+
+    def test_what_stands_wrong(self):
+        self.bad('// Text.\nRINGCAST_API void ringcast_a(void);\n', 'before the first section')
+        self.bad('// --- Life\nRINGCAST_API void ringcast_a(void);\n', 'an empty line is missing')
+
+    def test_out_of_date(self):
+        header = self.OVERVIEW + self.GUARD + self.LIFE + '// Text.\nRINGCAST_API void ringcast_a(void);\n'
+        self.write('include/ringcast/ringcast.h', header)
+        root = [str(self.root)]
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.assertEqual(gen_reference.main(['--check', *root]), 1)
+            self.assertEqual(gen_reference.main(root), 0)
+            self.assertEqual(gen_reference.main(['--check', *root]), 0)
+            self.write('include/ringcast/ringcast.h', header.replace('Text', 'Another text'))
+            self.assertEqual(gen_reference.main(['--check', *root]), 1)
 
 
 class Count(unittest.TestCase):

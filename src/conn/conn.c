@@ -455,6 +455,8 @@ static void on_end(void *context, struct link *link)
         counter_add(&conns->counters.websockets, (uint64_t)-1);
     } else if (conn->adopted && conns->ops->not_adopted) {
         conns->ops->not_adopted(conns->context, conn->user);
+    } else if (!conn->adopted && conn->user && conns->ops->not_opened) {
+        conns->ops->not_opened(conns->context, conn->user);
     }
     conn->state = CONN_GONE;
     drop_edge(conns, conn);

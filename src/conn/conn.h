@@ -134,6 +134,9 @@ struct conn_ops {
     void (*closed)(void *context, struct conn *conn);
     // A socket of another server could not be taken in; its decision's `user`.
     void (*not_adopted)(void *context, void *user);
+    // A client was to be let in and is not: no place in a room, or gone. Its decision's `user`,
+    // which is not NULL.
+    void (*not_opened)(void *context, void *user);
     // The last member of a room with a user pointer has left this shard. Must not call back.
     void (*room_ended)(void *context, const struct room_name *name, void *user);
 };

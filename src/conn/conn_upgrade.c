@@ -177,23 +177,24 @@ void conn_upgrade(struct conns *conns, struct conn *conn)
     if (!let_in(conns, conn))
         return;
     conns->ops->upgrade(conns->context, conn, &decision);
-    conn->user = decision.user;
     if (decision.status) {
         conn_http_refuse(conns, conn, decision.status, decision.text);
         return;
     }
+    conn->user = decision.user;
     follow(conns, conn, &decision);
 }
 
 void conn_adopt(struct conns *conns, struct conn *conn, const struct conn_decision *decision,
                 struct claims *claims)
 {
-    if (conn->link.state != LINK_UP) {
-        claims_destroy(claims);
-        return;
-    }
     conn->adopted = true;
     conn->user = decision->user;
+    if (conn->link.state != LINK_UP || conn->verdict != ADDRESS_WELCOME) {
+        claims_destroy(claims);
+        link_abort(conns->net, &conn->link, CLOSE_REASON_ADDRESS_LIMIT);
+        return;
+    }
     if (claims && !conn_take_claims(conns, conn, claims))
         link_abort(conns->net, &conn->link, CLOSE_REASON_INTERNAL);
     else

@@ -5,6 +5,7 @@
 
 #include "conn/conn_route.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +121,9 @@ static int on_message(void *context, struct conn *conn, enum ws_opcode opcode, c
     enum ringcast_kind kind = opcode == WS_TEXT ? RINGCAST_TEXT : RINGCAST_BINARY;
     if (!rc->callbacks.on_message)
         return 0;
-    return rc->callbacks.on_message(rc, id_of(rc, conn), conn->user, kind, bytes, len);
+    int result = rc->callbacks.on_message(rc, id_of(rc, conn), conn->user, kind, bytes, len);
+    // What fails otherwise would fail again, for ever.
+    return result == -EAGAIN || result == -ENOMEM ? result : 0;
 }
 
 static void on_joined(void *context, struct conn *conn, const struct room_name *name, bool accepted)
@@ -143,12 +146,21 @@ static void on_closed(void *context, struct conn *conn)
         rc->callbacks.on_close(rc, id_of(rc, conn), conn->user, &end);
 }
 
-static void on_not_adopted(void *context, void *user)
+static void give_back(struct ringcast *rc, void *user, const char *reason)
 {
-    struct ringcast *rc = context;
-    static const struct ringcast_end end = {.code = 1006, .reason = "not_adopted"};
+    const struct ringcast_end end = {.code = 1006, .reason = reason};
     if (rc->callbacks.on_close)
         rc->callbacks.on_close(rc, embed_id(0), user, &end);
+}
+
+static void on_not_adopted(void *context, void *user)
+{
+    give_back(context, user, "not_adopted");
+}
+
+static void on_not_opened(void *context, void *user)
+{
+    give_back(context, user, "not_opened");
 }
 
 static void on_room_ended(void *context, const struct room_name *name, void *user)
@@ -166,6 +178,7 @@ const struct conn_ops embed_conn_ops = {
     .joined = on_joined,
     .closed = on_closed,
     .not_adopted = on_not_adopted,
+    .not_opened = on_not_opened,
     .room_ended = on_room_ended,
 };
 

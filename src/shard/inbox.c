@@ -246,6 +246,8 @@ static bool must_wait(const struct shard *shard, const struct inbox_command *com
 {
     if (command->kind == INBOX_BROADCAST)
         return shard_broadcasts_full(shard);
+    if (command->kind == INBOX_ADOPT)
+        return shard->adoption_count == SHARD_ADOPTIONS; // the next tick has place again
     return command->kind == INBOX_PUBLISH &&
            !hub_may_publish_name(&shard->hub, (const uint8_t *)command->text, command->name_len);
 }

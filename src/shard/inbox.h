@@ -5,8 +5,8 @@
 // takes nothing, and its poster is told.
 //
 // While a room that a command publishes to is crowded (hub/hub.h), or too many messages to
-// everybody wait, the inbox stops there, fills up, and so holds its posters: that is their
-// back-pressure.
+// everybody wait, or too many sockets are on their way into the ring, the inbox stops there, fills
+// up, and so holds its posters: that is their back-pressure.
 //
 // Memory: a command, and the message that it brings, is one piece, allocated by the poster; but a
 // message that several commands bring is a piece of its own.

@@ -112,6 +112,27 @@ Test(callbacks, a_decision_refuses)
     embedded_stop();
 }
 
+Test(callbacks, a_pointer_comes_back_when_its_connection_is_never_opened)
+{
+    static char mine;
+    callbacks.on_upgrade = decide;
+    options.max_rooms = 1;
+    embedded_start();
+    decided = (struct ringcast_decision){.status = 403, .connection = &mine};
+    cr_assert_eq(decided_status(), 403);
+    cr_assert_not(has_event(EVENT_CLOSE), "what the program refuses it has not handed over");
+    decided = (struct ringcast_decision){.connection = &mine};
+    (void)ringcast_decision_join(&decided, "a", 1);
+    (void)ringcast_decision_join(&decided, "b", 1);
+    cr_assert_eq(decided_status(), 503, "there is place for one room");
+    const struct event *end = expect_event(EVENT_CLOSE);
+    cr_assert_eq(end->id.value, 0);
+    cr_assert_eq(end->pointer, &mine);
+    cr_assert_str_eq(end->text, "not_opened");
+    cr_assert_not(has_event(EVENT_OPEN));
+    embedded_stop();
+}
+
 Test(callbacks, nonsense_is_refused_and_logged)
 {
     callbacks.on_upgrade = decide;
@@ -269,6 +290,71 @@ Test(callbacks, a_message_that_is_not_taken_is_offered_again)
     cr_assert_str_eq(ws_client_text(&client), "second");
     cr_assert_leq(refusals, -2);
     embedded_stop();
+}
+
+static int fails(struct ringcast *of, ringcast_id id, void *connection, enum ringcast_kind kind,
+                 const void *bytes, size_t len)
+{
+    (void)of, (void)id, (void)connection, (void)kind, (void)bytes, (void)len;
+    refusals++;
+    return refusals == 1 ? -ESTALE : refusals == 2 ? -EINVAL : 1;
+}
+
+Test(callbacks, what_can_never_be_taken_is_not_offered_again)
+{
+    callbacks.on_message = fails;
+    embedded_start();
+    (void)open_at(&client, "/program");
+    for (int i = 0; i < 3; i++)
+        ws_client_send(&client, WS_TEXT, "x", 1);
+    ws_client_send(&client, WS_CLOSE, "\x03\xe8", 2);
+    cr_assert_eq(expect_event(EVENT_CLOSE)->value, 1000, "it was read on");
+    cr_assert_eq(refusals, 3);
+    embedded_stop();
+}
+
+static struct {
+    const char *peer;
+    int sent, closed;
+    uint64_t count;
+} at_end;
+
+static void (*keep_end)(struct ringcast *of, ringcast_id id, void *connection,
+                        const struct ringcast_end *end);
+
+static void look_back(struct ringcast *of, ringcast_id id, void *connection,
+                      const struct ringcast_end *end)
+{
+    char peer[RINGCAST_ADDRESS_BYTES];
+    at_end.peer = ringcast_peer(of, id, peer);
+    at_end.sent = ringcast_send_text(of, id, "x", 1);
+    at_end.closed = ringcast_close(of, id, 1000, NULL);
+    at_end.count = ringcast_connection_count(of);
+    keep_end(of, id, connection, end);
+}
+
+Test(callbacks, at_its_end_a_connection_is_stale_but_counted)
+{
+    keep_end = callbacks.on_close;
+    callbacks.on_close = look_back;
+    for (int way = 0; way < 3; way++) {
+        embedded_start();
+        ringcast_id id = open_at(&client, "/program");
+        memset(&at_end, 0, sizeof at_end);
+        if (way == 0)
+            ws_client_close(&client);
+        else if (way == 1)
+            cr_assert_eq(ringcast_close(rc, id, 1000, NULL), 0);
+        else
+            ringcast_stop(rc, 0);
+        if (way == 1)
+            ws_client_close(&client);
+        (void)expect_event(EVENT_CLOSE);
+        cr_assert_null(at_end.peer);
+        cr_assert(at_end.sent == -ESTALE && at_end.closed == -ESTALE, "way %d", way);
+        cr_assert_eq(at_end.count, 1);
+        embedded_stop();
+    }
 }
 
 Test(callbacks, the_end_says_who_wanted_it)

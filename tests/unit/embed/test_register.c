@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -146,6 +147,75 @@ Test(registering, no_place_is_told_by_on_close_without_an_id)
     cr_assert_eq(end->pointer, &mine);
     cr_assert_str_eq(end->text, "not_adopted");
     cr_assert(is_closed(second[1]));
+    embedded_stop();
+}
+
+// The other end of a connection of this machine to itself.
+static int accepted(struct ws_client *of)
+{
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof any;
+    char where[32];
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert_eq(bind(listener, (struct sockaddr *)&any, sizeof any), 0);
+    cr_assert_eq(listen(listener, 1), 0);
+    cr_assert_eq(getsockname(listener, (struct sockaddr *)&any, &len), 0);
+    snprintf(where, sizeof where, "127.0.0.1:%u", ntohs(any.sin_port));
+    ws_client_connect(of, where);
+    int fd = accept(listener, NULL, NULL);
+    close(listener);
+    return fd;
+}
+
+Test(registering, limits_by_address_hold_for_them_too)
+{
+    static struct ws_client second;
+    static char mine;
+    struct ringcast_decision decision = {.connection = &mine};
+    struct ringcast_registration registration = {.decision = &decision};
+    options.address_connections = 1;
+    embedded_start();
+    cr_assert_eq(ringcast_register(rc, accepted(&client), NULL), 0);
+    (void)expect_event(EVENT_OPEN);
+    cr_assert_eq(ringcast_register(rc, accepted(&second), &registration), 0);
+    const struct event *end = expect_event(EVENT_CLOSE);
+    cr_assert_eq(end->id.value, 0);
+    cr_assert_eq(end->pointer, &mine);
+    cr_assert_str_eq(ws_client_text(&second), "(end)");
+    embedded_stop();
+}
+
+Test(registering, too_many_of_one_address_at_a_time_are_all_told)
+{
+    static struct ws_client clients[40];
+    static char mine;
+    struct ringcast_decision decision = {.connection = &mine};
+    struct ringcast_registration registration = {.decision = &decision};
+    options.address_connections_per_second = 1;
+    embedded_start();
+    for (int i = 0; i < 40; i++)
+        cr_assert_eq(ringcast_register(rc, accepted(&clients[i]), &registration), 0);
+    for (int i = 0; i < 30; i++) {
+        const struct event *end = expect_event(EVENT_CLOSE);
+        cr_assert(end->id.value == 0 && end->pointer == &mine);
+    }
+    embedded_stop();
+}
+
+Test(registering, as_many_at_once_as_there_is_place_for)
+{
+    char error[256];
+    options.threads = 1;
+    options.max_connections = 1000;
+    cr_assert_eq(ringcast_create(&rc, &options, error, sizeof error), 0, "%s", error);
+    for (int i = 0; i < 600; i++) {
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        cr_assert_eq(ringcast_register(rc, pair[1], NULL), 0);
+    }
+    cr_assert_eq(ringcast_start(rc, error, sizeof error), 0, "%s", error);
+    for (int i = 0; i < 600; i++)
+        (void)expect_event(EVENT_OPEN);
+    cr_assert_eq(ringcast_connection_count(rc), 600);
     embedded_stop();
 }
 
