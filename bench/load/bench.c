@@ -70,6 +70,12 @@ static int choose_threads(struct bench *bench, char *error, size_t error_bytes)
     if (bench->thread_count > options->connections)
         bench->thread_count = options->connections;
     uint32_t members = options->connections / options->rooms;
+    if (bench->scenario->reconnects && options->publishers >= members) {
+        snprintf(error, error_bytes,
+                 "%s: publishers stay, so it needs rooms of more members than %u --publishers",
+                 bench->scenario->name, options->publishers);
+        return -EINVAL;
+    }
     if ((options->publishers - 1) * bench->thread_count >= members) {
         snprintf(error, error_bytes,
                  "%u --publishers on %u --threads need rooms of %u members: publishers of a room "
@@ -241,7 +247,7 @@ static bool start_workers(struct bench *bench)
         struct worker *worker = &bench->workers[i];
         worker->bench = bench;
         worker->index = i;
-        char name[16];
+        char name[20];
         snprintf(name, sizeof name, "bench/%u", i);
         if (pthread_create(&worker->thread, NULL, worker_main, worker))
             abort(); // no thread, no run: nothing has been started that would have to be undone

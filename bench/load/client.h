@@ -85,6 +85,15 @@ void client_read_not(struct worker *worker, struct client *client);
 // The connection ended, or has to: counts it as failed or lost and gives it back.
 void client_end(struct worker *worker, struct client *client, const char *why);
 
+// What the handshake's key is made of.
+uint64_t client_key_seed(const struct worker *worker, const struct client *client);
+
+// --- client_in.c
+
+// Bytes from the server, as far as they have arrived.
+void client_take(struct worker *worker, struct client *client, const uint8_t *bytes, size_t len);
+void client_in_drop(struct client *client);
+
 // --- client_out.c
 
 // Room for `bytes` more behind what the client sends in this tick; ends the client and returns NULL
