@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "load/client.h"
 #include "load/results.h"
+#include "load/secure.h"
 #include "load/series.h"
 #include "load/spawn.h"
 
@@ -137,6 +138,8 @@ int bench_prepare(struct bench *bench, char *error, size_t error_bytes)
     choose_seed(bench);
     int result =
         target_parse(&bench->target, url, bench->scenario->default_path, error, error_bytes);
+    if (!result)
+        result = secure_prepare(bench, error, error_bytes);
     if (!result)
         result = choose_threads(bench, error, error_bytes);
     if (!result)

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "load/handshake.h"
+#include "load/introduce.h"
+#include "load/secure.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -38,6 +40,7 @@ static void give_back(struct worker *worker, struct client *client)
         return;
     client_out_drop(client);
     client_in_drop(client);
+    secure_drop(client);
     client->state = CLIENT_GONE;
     ring_close(worker->ring, client->file, client_tag(CLIENT_OP_IGNORE, client->index));
 }
@@ -137,9 +140,10 @@ static void on_socket(struct worker *worker, struct client *client, int32_t resu
                  bench->target.address.bytes, client_tag(CLIENT_OP_CONNECT, client->index));
 }
 
-static void send_request(struct worker *worker, struct client *client)
+void client_ask(struct worker *worker, struct client *client)
 {
     const struct bench *bench = worker->bench;
+    client->state = CLIENT_UPGRADING;
     char path[TARGET_PATH_MAX_BYTES], header[512], text[4096];
     size_t path_len =
         target_expand(path, sizeof path, bench->target.path, client->room, client->id);
@@ -161,6 +165,15 @@ static void send_request(struct worker *worker, struct client *client)
     memcpy(out, text, len);
 }
 
+static void introduce(struct worker *worker, struct client *client)
+{
+    uint8_t header[PROXY_WRITE_MAX_BYTES];
+    size_t len = introduce_write(worker->bench, client->id, header);
+    uint8_t *out = client_out(worker, client, (uint32_t)len);
+    if (out)
+        memcpy(out, header, len);
+}
+
 static void on_connect(struct worker *worker, struct client *client, int32_t result)
 {
     client->armed &= (uint8_t)~CLIENT_ARMED_OPENING;
@@ -173,10 +186,14 @@ static void on_connect(struct worker *worker, struct client *client, int32_t res
                    result == -EADDRNOTAVAIL ? "no port left: use --sources" : strerror(-result));
         return;
     }
-    client->state = CLIENT_UPGRADING;
     client->armed |= CLIENT_ARMED_RECV;
     ring_recv(worker->ring, client->file, client_tag(CLIENT_OP_RECV, client->index));
-    send_request(worker, client);
+    if (worker->bench->options.proxy_header)
+        introduce(worker, client);
+    if (worker->tls)
+        secure_begin(worker, client);
+    else
+        client_ask(worker, client);
 }
 
 // --- Reading
@@ -208,7 +225,10 @@ static void on_recv(struct worker *worker, struct client *client,
         size_t len = result > 0 ? (size_t)result : 0;
         worker_count(worker, received_bytes, len);
         worker_count(worker, receives, 1);
-        client_take(worker, client, bytes, len);
+        if (client->tls)
+            secure_receive(worker, client, bytes, len);
+        else
+            client_take(worker, client, bytes, len);
         ring_buffer_return(worker->ring, id);
     }
     if (client->state >= CLIENT_CLOSING) {
@@ -217,7 +237,12 @@ static void on_recv(struct worker *worker, struct client *client,
         return;
     }
     if (result == 0)
-        client_end(worker, client, "the server hung up");
+        client_end(worker, client,
+                   client->state == CLIENT_SECURING
+                       ? "the server hung up in the TLS handshake: does it speak TLS at this port?"
+                   : client->state == CLIENT_UPGRADING
+                       ? "the server hung up without an answer: does it want wss://?"
+                       : "the server hung up");
     else if (result < 0 && result != -ENOBUFS && result != -ECANCELED)
         client_end(worker, client, strerror(-result));
     else if (!(client->slow && client->state == CLIENT_OPEN) && !(completion->flags & RING_MORE)) {

@@ -3,9 +3,9 @@
 // One WebSocket connection of the load: opened, read, answered (pings, closes), and given back.
 // What the messages mean is the scenario's business.
 //
-//   IDLE ─ SOCKET ─ CONNECTING ─ UPGRADING ─ OPEN ─┬───────────┬─ CLOSING ─ GONE ─┐
-//               ↑                                  └─ LEAVING ─┘                  │
-//               └── client_open again ────────────────────────────────────────────┘
+//   IDLE ─ SOCKET ─ CONNECTING ─┬───────────┬─ UPGRADING ─ OPEN ─┬───────────┬─ CLOSING ─ GONE ─┐
+//               ↑               └ SECURING ─┘                    └─ LEAVING ─┘                  │
+//               └── client_open again ──────────────────────────────────────────────────────────┘
 //
 // The place in the ring's table is given back only when the kernel holds no operation of it
 // (`armed` is 0).
@@ -25,6 +25,7 @@ enum client_state {
     CLIENT_IDLE,
     CLIENT_SOCKET,
     CLIENT_CONNECTING,
+    CLIENT_SECURING, // the TLS handshake
     CLIENT_UPGRADING,
     CLIENT_OPEN,
     CLIENT_LEAVING, // we have sent Close and wait for the server to hang up
@@ -34,11 +35,13 @@ enum client_state {
 
 struct client_carry;
 struct client_backlog;
+struct tls_session;
 
 struct client {
     struct client_parser parser;
     struct client_carry *carry;     // the head of a message cut by the receive buffers
     struct client_backlog *backlog; // what did not fit into the socket
+    struct tls_session *tls;        // NULL: ws://, or not connected
     uint8_t *out;                   // of this tick, in the worker's arena
     const uint8_t *sent;            // of the last flush, until the next one
     uint32_t out_bytes, sent_bytes;
@@ -85,6 +88,9 @@ void client_read_not(struct worker *worker, struct client *client);
 // The connection ended, or has to: counts it as failed or lost and gives it back.
 void client_end(struct worker *worker, struct client *client, const char *why);
 
+// The way to the server stands: asks for the upgrade.
+void client_ask(struct worker *worker, struct client *client);
+
 // What the handshake's key is made of.
 uint64_t client_key_seed(const struct worker *worker, const struct client *client);
 
@@ -99,6 +105,9 @@ void client_in_drop(struct client *client);
 // Room for `bytes` more behind what the client sends in this tick; ends the client and returns NULL
 // when memory has run out.
 uint8_t *client_out(struct worker *worker, struct client *client, uint32_t bytes);
+
+// Sees to it that the tick's flush looks at the client.
+void client_touch(struct worker *worker, struct client *client);
 
 // Queues a message of ours, or a control frame.
 void client_send_stamp(struct worker *worker, struct client *client, const struct stamp *stamp);

@@ -3,6 +3,7 @@
 
 #include "load/json_read.h"
 #include "load/report_html.h"
+#include "load/text_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ static const struct {
     {"last member p50, ns", "last_member_ns/p50"},
     {"last member p99, ns", "last_member_ns/p99"},
     {"handshakes/s", "opening/handshakes_per_s"},
+    {"TLS done p99, ns", "tls_ns/p99"},
     {"handshake p99, ns", "handshake_ns/p99"},
     {"server CPU per delivery, ns", "server/cpu_ns_per_delivery"},
     {"server CPU, ns", "server/cpu_ns"},
@@ -35,26 +37,10 @@ static const struct {
     {"connections lost", "whole_run/lost"},
 };
 
-static char *read_text(const char *path)
-{
-    FILE *file = fopen(path, "re");
-    char *text = NULL;
-    size_t capacity = 0;
-    if (!file)
-        return NULL;
-    ssize_t len = getdelim(&text, &capacity, 0, file);
-    fclose(file);
-    if (len >= 0)
-        return text;
-    free(text);
-    errno = EINVAL;
-    return NULL;
-}
-
 static int read_run(char **out, const char *path)
 {
     char tool[32] = "";
-    *out = read_text(path);
+    *out = text_file_read(path);
     if (!*out) {
         fprintf(stderr, "ringcast-bench: cannot read '%s': %s\n", path, strerror(errno));
         return 1;

@@ -5,6 +5,7 @@
 // under "whole_run".
 #include "load/json.h"
 #include "load/results.h"
+#include "load/secure.h"
 #include "load/series.h"
 
 #include <errno.h>
@@ -112,6 +113,7 @@ static void write_options(struct json *json, const struct bench *bench)
 {
     const struct options *options = &bench->options;
     json_open(json, "options", '{');
+    json_bool(json, "secure", bench->target.secure);
     json_text(json, "host", bench->target.host);
     json_text(json, "path", bench->target.path);
     json_count(json, "connections", options->connections);
@@ -133,6 +135,17 @@ static void write_options(struct json *json, const struct bench *bench)
     json_number(json, "churn_rate", options->churn_rate);
     json_count(json, "threads", bench->thread_count);
     json_count(json, "sources", bench->source_count);
+    json_close(json, '}');
+}
+
+static void write_tls(struct json *json, const struct bench *bench)
+{
+    if (!bench->secure)
+        return;
+    json_open(json, "tls", '{');
+    json_text(json, "version", bench->workers[0].tls_version);
+    json_text(json, "cipher", bench->workers[0].tls_cipher);
+    json_text(json, "certificate", secure_check_text(bench));
     json_close(json, '}');
 }
 
@@ -207,6 +220,7 @@ static void write_all(struct json *json, const struct results *results)
     json_open(json, NULL, '{');
     write_origin(json, results);
     write_options(json, results->bench);
+    write_tls(json, results->bench);
     write_opening(json, results);
     json_number(json, "measured_s", results->measured_s);
     json_number(json, "messages_per_s", (double)results_count(results, published) / seconds);
@@ -215,6 +229,7 @@ static void write_all(struct json *json, const struct results *results)
     write_counts(json, "whole_run", results->end.counts);
     write_histogram(json, "latency_ns", &results->latency);
     write_histogram(json, "last_member_ns", &results->last);
+    write_histogram(json, "tls_ns", &results->secured);
     write_histogram(json, "handshake_ns", &results->handshake);
     write_histogram(json, "own_lag_ns", &results->lag);
     write_histogram(json, "event_ns", &results->event);

@@ -30,6 +30,7 @@ void results_finish(struct results *results)
     for (uint32_t i = 0; i < bench->thread_count; i++) {
         hdr_merge(&results->latency, &bench->workers[i].latency);
         hdr_merge(&results->last, &bench->workers[i].last);
+        hdr_merge(&results->secured, &bench->workers[i].secured);
         hdr_merge(&results->handshake, &bench->workers[i].handshake);
         hdr_merge(&results->event, &bench->workers[i].event);
         hdr_merge(&results->lag, &bench->workers[i].lag);

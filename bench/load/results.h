@@ -31,7 +31,7 @@ struct results {
     struct results_sample before, opened, from, until, end; // `end`: after the drain
     uint64_t open_ns;                                       // from the first to the last handshake
     struct verdict verdict;
-    struct hdr latency, last, handshake, lag, event; // merged over the workers
+    struct hdr latency, last, secured, handshake, lag, event; // merged over the workers
     const struct series *series;
 
     // Differences from `from` to `until`, as the reports need them.

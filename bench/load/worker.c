@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "load/client.h"
+#include "load/secure.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -113,6 +114,8 @@ static int set_up(struct worker *worker)
         .features = bench->features,
     };
     error = ring_create(&worker->ring, &options);
+    if (!error)
+        error = secure_start(worker);
     if (!error && bench->scenario->start)
         error = bench->scenario->start(worker);
     return error;
