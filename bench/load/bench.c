@@ -21,7 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PORTS_PER_SOURCE 25000 // below the 28,232 of net.ipv4.ip_local_port_range
+#define PORTS_OF_ONE     25000 // below the 28,232 of net.ipv4.ip_local_port_range
+#define PORTS_PER_SOURCE 4000 // of several: the kernel searches long for one of the last free ports
 #define STEP_NS          UINT64_C(10000000)
 #define WAKE_NS          UINT64_C(25000000) // workers see a change of phase within 20 ms
 #define LIVE_NS          UINT64_C(250000000)
@@ -95,8 +96,8 @@ static int choose_sources(struct bench *bench, char *error, size_t error_bytes)
     if (bench->scenario->reconnects) // a closed connection's port rests for a minute
         ports += (double)options->connections * options->repeats +
                  options->churn_rate * (double)options->duration_ns / 1e9;
-    uint32_t needed = (uint32_t)(ports / PORTS_PER_SOURCE) + 1;
-    uint32_t count = options->sources ? options->sources : needed > 1 ? needed : 0;
+    uint32_t needed = ports > PORTS_OF_ONE ? (uint32_t)(ports / PORTS_PER_SOURCE) + 1 : 0;
+    uint32_t count = options->sources ? options->sources : needed;
     if (!count)
         return 0;
     if (!bench->target.loopback) {

@@ -133,6 +133,10 @@ static void on_socket(struct worker *worker, struct client *client, int32_t resu
         ring_set_option(worker->ring, client->file, SOL_SOCKET, SO_RCVBUF, &slow_receive_bytes,
                         setup);
     if (bench->source_count) {
+        // The port is chosen at the connect, among those that are free towards this server. Chosen
+        // at the bind it has to be free altogether, which takes longer the more are in use.
+        ring_set_option(worker->ring, client->file, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one,
+                        setup);
         const struct sock_address *source = &bench->sources[client->id % bench->source_count];
         ring_bind(worker->ring, client->file, (const void *)&source->storage, source->bytes, setup);
     }
