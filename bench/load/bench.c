@@ -23,9 +23,8 @@
 
 #define PORTS_OF_ONE     25000 // below the 28,232 of net.ipv4.ip_local_port_range
 #define PORTS_PER_SOURCE 4000 // of several: the kernel searches long for one of the last free ports
-#define STEP_NS          UINT64_C(10000000)
-#define WAKE_NS          UINT64_C(25000000) // workers see a change of phase within 20 ms
-#define LIVE_NS          UINT64_C(250000000)
+#define STEP_NS          UINT64_C(250000000) // a signal is seen within that, and the live line drawn
+#define WAKE_NS          UINT64_C(25000000)  // workers see a change of phase within 20 ms
 
 static volatile sig_atomic_t interrupted;
 
@@ -182,7 +181,7 @@ static void take_sample(struct session *session, struct results_sample *sample)
 static void show_live(struct session *session)
 {
     uint64_t now_ns = clock_monotonic_ns(), counts[COUNTS];
-    if (!session->live || now_ns - session->live_ns < LIVE_NS)
+    if (!session->live || now_ns - session->live_ns < STEP_NS)
         return;
     add_counts(session->bench, counts);
     struct hdr *merged = calloc(1, sizeof *merged);
@@ -211,10 +210,15 @@ static void sleep_until(uint64_t at_ns)
 static void add_to_series(struct session *session, uint64_t now_ns)
 {
     static struct results_sample sample;
-    if (!series_is_due(session->series, now_ns))
+    if (now_ns < series_next_ns(session->series))
         return;
     take_sample(session, &sample);
     series_add(session->series, session->bench, &sample);
+}
+
+static uint64_t earlier(uint64_t one_ns, uint64_t other_ns)
+{
+    return one_ns < other_ns ? one_ns : other_ns;
 }
 
 static bool reached(uint64_t limit_ns, uint64_t now_ns)
@@ -233,7 +237,7 @@ static bool wait_until(struct session *session, uint64_t limit_ns)
             return false;
         add_to_series(session, now_ns);
         show_live(session);
-        sleep_until(limit_ns - now_ns < STEP_NS ? limit_ns : now_ns + STEP_NS);
+        sleep_until(earlier(earlier(limit_ns, now_ns + STEP_NS), series_next_ns(session->series)));
     }
 }
 

@@ -38,24 +38,29 @@ struct client_backlog;
 struct tls_session;
 
 struct client {
+    // What a receive needs, in one cache line: the load goes round all clients, so each message
+    // finds its client cold.
     struct client_parser parser;
-    struct client_carry *carry;     // the head of a message cut by the receive buffers
+    struct tls_session *tls;    // NULL: ws://, or not connected
+    struct client_carry *carry; // the head of a message cut by the receive buffers
+    uint32_t index;             // in this worker
+    uint32_t room;
+    uint32_t file;
+    uint8_t state; // enum client_state
+    uint8_t armed; // operations the kernel holds
+    bool joining;  // waits for the answer to --join
+    bool slow;     // the scenario decides when it reads
+
+    bool dirty;                     // on the worker's list for this tick's flush
+    uint32_t id;                    // number over all workers
     struct client_backlog *backlog; // what did not fit into the socket
-    struct tls_session *tls;        // NULL: ws://, or not connected
     uint8_t *out;                   // of this tick, in the worker's arena
     const uint8_t *sent;            // of the last flush, until the next one
     uint32_t out_bytes, sent_bytes;
     uint64_t begun_ns;
-    uint32_t file;
-    uint32_t id;    // number over all workers
-    uint32_t index; // in this worker
-    uint32_t room;
-    uint8_t state; // enum client_state
-    uint8_t armed; // operations the kernel holds
-    bool dirty;    // on the worker's list for this tick's flush
-    bool joining;  // waits for the answer to --join
-    bool slow;     // the scenario decides when it reads
-};
+} __attribute__((aligned(64)));
+
+_Static_assert(offsetof(struct client, dirty) <= 64, "what a receive needs is in one cache line");
 
 // What a completion belongs to: the operation in the upper byte, the client's index below.
 enum client_op {

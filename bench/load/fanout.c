@@ -144,7 +144,8 @@ void fanout_message(struct worker *worker, struct client *client, const uint8_t 
         return;
     }
     uint32_t stream = client->index * options->publishers + stamp.publisher;
-    if (stamp.sequence < mine->joined[stream]) {
+    if (!verify_is_next(&mine->verify, stream, stamp.sequence) &&
+        stamp.sequence < mine->joined[stream]) {
         worker_count(worker, early, 1);
         return;
     }

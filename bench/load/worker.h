@@ -35,6 +35,7 @@ struct worker {
     void *extra;            // what slow, storm and churn keep beside the fan-out's state
     uint64_t now_ns;        // when the current completion was seen
     struct rand rand;
+    uint64_t most_under_way; // deliveries, lately
     uint32_t index;
     uint32_t client_count, next_to_open, opening, dirty_count;
     uint32_t arena_now;

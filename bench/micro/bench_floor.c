@@ -42,7 +42,7 @@
 #define READER_BUFFER_BYTES (16 * 1024 + 192)
 #define READER_BATCH        256
 #define GATHER_SHARE        32
-#define GATHER_NS           UINT64_C(100000)
+#define GATHER_NS           UINT64_C(250000)
 
 // What the reader tells of itself, once a round.
 struct shared {
