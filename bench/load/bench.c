@@ -291,6 +291,7 @@ static void open_all(struct session *session)
     struct bench *bench = session->bench;
     struct results *results = session->results;
     uint64_t begun_ns = clock_monotonic_ns(), counts[COUNTS] = {0};
+    pid_t self = getpid();
     take_sample(session, &results->before);
     set_phase(bench, PHASE_OPEN);
     while (counts[COUNT_opened] + counts[COUNT_failed] < bench->options.connections &&
@@ -301,6 +302,7 @@ static void open_all(struct session *session)
         add_counts(bench, counts);
     }
     results->open_ns = clock_monotonic_ns() - begun_ns;
+    (void)proc_read(&results->tool_opened, &self, 1);
     set_phase(bench, PHASE_HOLD);
     results->opened_all = counts[COUNT_opened] - counts[COUNT_lost] - counts[COUNT_slow_ended] ==
                           bench->options.connections;

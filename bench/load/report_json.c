@@ -50,10 +50,8 @@ static void write_counts(struct json *json, const char *name, const uint64_t cou
     json_close(json, '}');
 }
 
-static void write_process(struct json *json, const char *name, const struct proc_sample *sample,
-                          uint64_t delivered)
+static void write_process(struct json *json, const struct proc_sample *sample, uint64_t delivered)
 {
-    json_open(json, name, '{');
     json_count(json, "cpu_ns", sample->cpu_ns);
     json_number(json, "cpu_ns_per_delivery",
                 delivered ? (double)sample->cpu_ns / (double)delivered : 0);
@@ -74,7 +72,6 @@ static void write_process(struct json *json, const char *name, const struct proc
         json_close(json, '}');
     }
     json_close(json, ']');
-    json_close(json, '}');
 }
 
 static void write_cpu(struct json *json)
@@ -236,9 +233,15 @@ static void write_all(struct json *json, const struct results *results)
     json_text(json, "event", results->bench->scenario->event);
     if (results->bench->scenario->write_json)
         results->bench->scenario->write_json(json, results->bench);
-    if (results->has_server)
-        write_process(json, "server", &results->server, delivered);
-    write_process(json, "tool_cpu", &results->tool, delivered);
+    if (results->has_server) {
+        json_open(json, "server", '{');
+        write_process(json, &results->server, delivered);
+        json_close(json, '}');
+    }
+    json_open(json, "tool_cpu", '{');
+    json_number(json, "busiest_thread_share", results->busiest_share);
+    write_process(json, &results->tool, delivered);
+    json_close(json, '}');
     write_series(json, results->series);
     json_text(json, "bottleneck", bottleneck[0] ? bottleneck : NULL);
     write_verdict(json, results);

@@ -204,6 +204,9 @@ void report_text(const struct results *results)
     results_bottleneck(results, bottleneck, sizeof bottleneck);
     if (bottleneck[0])
         printf("  NOTE: %s\n", bottleneck);
+    else
+        printf("  not held up by the tool: its busiest thread used %.0f %% of a core\n",
+               results->busiest_share * 100);
     if (results->cut_short)
         printf("  NOTE: cut short\n");
     fflush(stdout);

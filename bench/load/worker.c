@@ -21,7 +21,7 @@
 #define GATHER_NS         UINT64_C(250000) // how long to wait for a batch
 #define GATHER_SHARE      32               // of what is under way makes a batch
 #define GATHER_MAX        64
-#define MOST_DECAY        512                 // of it is forgotten each round
+#define MOST_DECAY        512                // of it is forgotten each round
 #define IDLE_WAIT_NS      UINT64_C(20000000) // how late a change of phase may be seen
 
 // Not a power of two: buffers that are used for a hundred bytes each would all fall into the same
