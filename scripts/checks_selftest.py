@@ -86,6 +86,10 @@ class Layers(TreeTest):
         self.good('src/codec/tls.c', '<wolfssl/ssl.h>')
         self.bad('src/codec/utf8.c', '<wolfssl/ssl.h>', 'is confined to')
 
+    def test_confined_jansson(self):
+        self.good('src/codec/claims.c', '<jansson.h>')
+        self.bad('src/codec/jwt_keys.h', '<jansson.h>', 'is confined to')
+
     def test_confined_ini(self):
         self.good('src/server/config.c', '<ini.h>')
         self.bad('src/base/config.c', '<ini.h>', 'is confined to')

@@ -225,7 +225,8 @@ static int accept_all(struct floor *floor)
 {
     static const int yes = 1;
     struct ring_completion completions[64];
-    ring_accept(floor->ring, floor->listener, 0);
+    struct ring_peer peer;
+    ring_accept(floor->ring, floor->listener, &peer, 0);
     for (uint32_t have = 0; have < floor->count;) {
         if (ring_enter(floor->ring, 2000))
             return -1;
@@ -236,6 +237,8 @@ static int accept_all(struct floor *floor)
                 return -1;
             floor->files[have] = (uint32_t)completions[i].result;
             ring_set_option(floor->ring, floor->files[have++], IPPROTO_TCP, TCP_NODELAY, &yes, 0);
+            if (have < floor->count)
+                ring_accept(floor->ring, floor->listener, &peer, 0);
         }
         if (!count)
             return -1;

@@ -29,6 +29,7 @@ static const char *const level_names[] = {
 static _Atomic int current_level = LOG_INFO;
 static _Atomic int current_fd = STDERR_FILENO;
 static _Thread_local char thread_name[16];
+static _Thread_local const struct log_sink *thread_sink;
 
 void log_set_level(enum log_level level)
 {
@@ -39,7 +40,15 @@ void log_set_level(enum log_level level)
 enum log_level log_level(void)
 {
     // Relaxed: see log_set_level.
-    return (enum log_level)atomic_load_explicit(&current_level, memory_order_relaxed);
+    return (enum log_level)atomic_load_explicit(thread_sink ? &thread_sink->level : &current_level,
+                                                memory_order_relaxed);
+}
+
+const struct log_sink *log_set_sink(const struct log_sink *sink)
+{
+    const struct log_sink *before = thread_sink;
+    thread_sink = sink;
+    return before;
 }
 
 int log_level_parse(const char *name)
@@ -85,7 +94,7 @@ __attribute__((format(printf, 2, 3))) static void append(struct line *line, cons
     line->len += (size_t)len;
 }
 
-static void append_head(struct line *line, enum log_level level)
+static void append_head(struct line *line, enum log_level level, const char *thread)
 {
     uint64_t now_ms = clock_realtime_ms();
     time_t now_s = (time_t)(now_ms / 1000);
@@ -94,8 +103,8 @@ static void append_head(struct line *line, enum log_level level)
     append(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ %s ", utc.tm_year + 1900, utc.tm_mon + 1,
            utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, (unsigned)(now_ms % 1000),
            log_level_name(level));
-    if (thread_name[0] != '\0')
-        append(line, "%s ", thread_name);
+    if (thread[0] != '\0')
+        append(line, "%s ", thread);
 }
 
 // Control characters, so that nobody who gets a string into a message can start a line of his own
@@ -168,12 +177,27 @@ void log_write(struct log_site *site, enum log_level level, const char *format, 
 
     struct line line;
     line.len = 0;
-    append_head(&line, level);
+    if (!thread_sink)
+        append_head(&line, level, thread_name);
     if (!append_escaped(&line, message) || len >= (int)sizeof(message))
         append(&line, "...");
     if (held_back > 0)
         append(&line, " (%u held back)", held_back);
-    append(&line, "\n");
-    write_line(&line);
+    if (thread_sink) {
+        append(&line, "%c", '\0');
+        thread_sink->write(thread_sink->context, level, line.text);
+    } else {
+        append(&line, "\n");
+        write_line(&line);
+    }
     errno = saved_errno;
+}
+
+void log_print(enum log_level level, const char *thread, const char *text)
+{
+    struct line line;
+    line.len = 0;
+    append_head(&line, level, thread);
+    append(&line, "%.*s\n", (int)(sizeof(line.text) - line.len - 2), text);
+    write_line(&line);
 }

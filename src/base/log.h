@@ -9,6 +9,8 @@
 
 #include "base/check.h"
 
+#include <stdatomic.h>
+
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
 
 #define LOG_BURST 10
@@ -19,8 +21,11 @@ struct log_site {
     uint32_t held_back;
 };
 
-// Threads: call before any other thread runs, or later: the level is atomic.
+// Of lines that go to the descriptor. Threads: call before any other thread runs, or later: the
+// level is atomic.
 void log_set_level(enum log_level level);
+
+// Of this thread's lines.
 enum log_level log_level(void);
 // "debug", "info", "warn", "error", "off"; returns -1 when it is none of them.
 int log_level_parse(const char *name);
@@ -31,6 +36,22 @@ void log_set_thread_name(const char *name);
 
 // Where lines go; stderr's descriptor by default. For tests.
 void log_set_fd(int fd);
+
+// Another place for one thread's lines: a program that embeds us decides what it does with them.
+// `text` is escaped, without time, level and line end, and good during the call.
+struct log_sink {
+    void (*write)(void *context, enum log_level level, const char *text);
+    void *context;
+    _Atomic int level; // enum log_level: what is below it is not even formatted
+};
+
+// From here on this thread's lines go there (NULL: to the descriptor); returns where they went
+// before. The sink must outlive that.
+const struct log_sink *log_set_sink(const struct log_sink *sink);
+
+// One line to the descriptor, as log_write writes it, but of text that is escaped already and with
+// this name for the thread.
+void log_print(enum log_level level, const char *thread, const char *text);
 
 void log_write(struct log_site *site, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

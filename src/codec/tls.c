@@ -26,6 +26,7 @@ struct tls_session {
     char *subject; // of the peer's certificate, or NULL
     int error;     // wolfSSL's
     bool failed, closing, out_of_memory;
+    bool spoken; // something has been sent, or waits to be
 };
 
 struct tls_session *tls_session_create(struct tls_context *context, const char *host)
@@ -85,6 +86,7 @@ int tls_session_receive(WOLFSSL *ssl, char *bytes, int len, void *context)
 
 static bool keep_pending(struct tls_session *session, const char *bytes, size_t len)
 {
+    session->spoken = true;
     if (session->pending_len + len > session->pending_capacity) {
         size_t capacity = session->pending_len + len + 512;
         uint8_t *larger = realloc(session->pending, capacity);
@@ -115,7 +117,7 @@ int tls_session_send(WOLFSSL *ssl, char *bytes, int len, void *context)
 int tls_session_verify(int good, WOLFSSL_X509_STORE_CTX *store)
 {
     struct tls_session *session = store->userCtx;
-    if (!good || store->error_depth != 0 || !store->certs)
+    if (!good || store->error_depth != 0 || store->totalCerts == 0)
         return good;
     DecodedCert certificate;
     wc_InitDecodedCert(&certificate, store->certs->buffer, store->certs->length, NULL);
@@ -196,10 +198,20 @@ static bool collect_hello(struct tls_session *session, const uint8_t **cursor, c
            begin(session, session->hello, session->hello_len);
 }
 
+// wolfSSL does not say why it refuses some hellos (no common suite, for one); a peer that only sees
+// the connection end would try again and again.
+static void say_something(struct tls_session *session)
+{
+    static const char handshake_failure[] = {21, 3, 3, 0, 2, 2, 40};
+    if (!session->spoken && session->context && !session->context->is_client)
+        (void)keep_pending(session, handshake_failure, sizeof handshake_failure);
+}
+
 static enum tls_result fail(struct tls_session *session, int error)
 {
     session->failed = true;
     session->error = error;
+    say_something(session);
     return TLS_FAILED;
 }
 

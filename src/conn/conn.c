@@ -4,9 +4,11 @@
 #include "conn/conn.h"
 
 #include "base/log.h"
+#include "codec/proxy_parse.h"
 #include "conn/conn_internal.h"
 #include "net/backlog.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +17,20 @@ void conns_init(struct conns *conns, uint64_t now_ms)
     wheel_init(&conns->wheel, now_ms);
 }
 
+void conns_set_gate(struct conns *conns, struct gate *gate)
+{
+    if (conns->gate)
+        gate_destroy(conns->gate);
+    conns->gate = gate;
+}
+
 void conns_fini(struct conns *conns)
 {
     CHECK(conns->open_count == 0);
+    conns_set_gate(conns, NULL);
+    for (uint32_t i = 0; i < conns->answer_count; i++)
+        free(conns->answers[i].name);
+    free(conns->answers);
     free(conns->waiting);
 }
 
@@ -51,13 +64,19 @@ void conn_fail(struct conns *conns, struct conn *conn, enum close_reason reason)
 
 void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason)
 {
+    const struct close_reason_info *info = close_reason_info(reason);
+    conn_close_with(conns, conn, reason, info->code, info->text);
+}
+
+void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason reason,
+                     uint16_t code, const char *text)
+{
     if (conn->state != CONN_OPEN) {
         if (conn->state < CONN_OPEN)
             link_abort(conns->net, &conn->link, reason);
         return;
     }
-    const struct close_reason_info *info = close_reason_info(reason);
-    conn_ws_send_close(conns, conn, info->code, info->text);
+    conn_ws_send_close(conns, conn, code, text);
     if (conn->link.reason == CLOSE_REASON_NONE)
         conn->link.reason = (uint8_t)reason;
     conn->state = CONN_CLOSE_SENT;
@@ -92,7 +111,7 @@ void conn_hold(struct conns *conns, struct conn *conn)
 
 void conns_resume_waiting(struct conns *conns)
 {
-    if (!conns->recheck)
+    if (!conns->recheck && !conns->retry_count)
         return;
     conns->recheck = false;
     uint32_t count = conns->waiting_count, kept = 0;
@@ -101,10 +120,13 @@ void conns_resume_waiting(struct conns *conns)
         struct conn *conn = (struct conn *)(void *)net_find(conns->net, id);
         if (!conn || !conn->waiting)
             continue;
-        if (conn->room != SLAB_NONE && !hub_may_publish(conns->hub, conn->room)) {
+        if ((conn->room != SLAB_NONE && !hub_may_publish(conns->hub, conn->room)) ||
+            (conn->retry && !conn_ws_retry(conns, conn))) {
             conns->waiting[kept++] = id;
             continue;
         }
+        if (!conn->waiting)
+            continue; // the program has closed it
         conn->waiting = false;
         link_resume(conns->net, &conn->link); // may wait anew: appended behind `count`
     }
@@ -112,6 +134,39 @@ void conns_resume_waiting(struct conns *conns)
     if (added)
         memmove(conns->waiting + kept, conns->waiting + count, added * sizeof *conns->waiting);
     conns->waiting_count = kept + added;
+}
+
+// --- Answers to joins
+
+void conn_answer_join(struct conns *conns, struct conn *conn, const struct room_name *name,
+                      bool accepted)
+{
+    if (!conns->ops->joined)
+        return;
+    if (conns->answer_count == conns->answer_capacity) {
+        uint32_t capacity = conns->answer_capacity ? conns->answer_capacity * 2 : 16;
+        struct conn_answer *larger = realloc(conns->answers, capacity * sizeof *larger);
+        CHECK(larger); // without memory for a pointer no promise can be kept
+        conns->answers = larger;
+        conns->answer_capacity = capacity;
+    }
+    struct room_name *copy = room_name_create(name->hash, name->bytes, name->len);
+    CHECK(copy);
+    conns->answers[conns->answer_count++] =
+        (struct conn_answer){.id = conn_id(conns, conn), .name = copy, .accepted = accepted};
+}
+
+void conns_answer_joins(struct conns *conns)
+{
+    // The program may join more from within: those come behind.
+    for (uint32_t i = 0; i < conns->answer_count; i++) {
+        struct conn_answer answer = conns->answers[i];
+        struct conn *conn = (struct conn *)(void *)net_find(conns->net, answer.id);
+        if (conn && conn->state == CONN_OPEN)
+            conns->ops->joined(conns->context, conn, answer.name, answer.accepted);
+        free(answer.name);
+    }
+    conns->answer_count = 0;
 }
 
 // --- Timers
@@ -138,6 +193,13 @@ static bool check_open(struct conns *conns, struct conn *conn, uint64_t *wait_ms
         if (idle_ms >= o->idle_timeout_ms)
             return false;
         at_most(wait_ms, o->idle_timeout_ms - idle_ms);
+    }
+    if (conn->edge && conn->edge->expires_ms) {
+        if (conns->net->now_ms >= conn->edge->expires_ms) {
+            conn_fail(conns, conn, CLOSE_REASON_TOKEN_EXPIRED);
+            return true;
+        }
+        at_most(wait_ms, conn->edge->expires_ms - conns->net->now_ms);
     }
     const struct backlog *backlog = conn->link.backlog;
     if (o->outbound_age_ms && backlog && !backlog_empty(backlog)) {
@@ -173,7 +235,7 @@ static bool on_timer(struct conns *conns, struct conn *conn)
     switch ((enum conn_state)conn->state) {
     case CONN_HTTP:
         if (conn->link.state == LINK_UP && conn->http) {
-            conn_http_refuse(conns, conn, 408, "the request took too long\n");
+            conn_http_refuse(conns, conn, 408, "the request took too long");
             conn->link.reason = CLOSE_REASON_HANDSHAKE_TIMEOUT;
             return false;
         }
@@ -218,6 +280,60 @@ uint32_t conns_sweep(struct conns *conns, uint64_t now_ms, uint32_t budget, uint
     return count;
 }
 
+// --- The edge
+
+struct conn_edge *conn_need_edge(struct conn *conn)
+{
+    if (!conn->edge && (conn->edge = calloc(1, sizeof *conn->edge)))
+        conn->edge->address_cell = ADDRESS_UNCOUNTED;
+    return conn->edge;
+}
+
+static void drop_edge(struct conns *conns, struct conn *conn)
+{
+    if (!conn->edge)
+        return;
+    if (conns->options.addresses)
+        address_limits_leave(conns->options.addresses, conn->edge->address_cell);
+    claims_destroy(conn->edge->claims);
+    free(conn->edge);
+    conn->edge = NULL;
+}
+
+const char *conn_address(const struct conn *conn, char text[CONN_ADDRESS_BYTES])
+{
+    char ip[IP_TEXT_BYTES];
+    bool v4 = ip_is_v4(conn->peer);
+    snprintf(text, CONN_ADDRESS_BYTES, v4 ? "%s:%u" : "[%s]:%u", ip_format(conn->peer, ip),
+             conn->peer_port);
+    return text;
+}
+
+// Counts the connection under its client's address. It is refused in words where that costs
+// little; a TLS handshake would cost more than who comes too fast is worth.
+static void enter_address(struct conns *conns, struct conn *conn)
+{
+    uint32_t cell;
+    const struct conn_options *o = &conns->options;
+    if (!o->addresses)
+        return;
+    if (!conn_need_edge(conn)) {
+        link_abort(conns->net, &conn->link, CLOSE_REASON_INTERNAL);
+        return;
+    }
+    enum address_verdict verdict =
+        address_limits_enter(o->addresses, conn->peer, conns->net->now_ms, &cell);
+    conn->edge->address_cell = cell;
+    conn->verdict = verdict;
+    if (verdict == ADDRESS_WELCOME)
+        return;
+    char text[CONN_ADDRESS_BYTES];
+    counter_add(&conns->counters.address_refusals, 1);
+    log_info("over the limits of its address client=%s", conn_address(conn, text));
+    if (verdict == ADDRESS_ABUSIVE || (verdict == ADDRESS_TOO_FAST && conn->has_tls))
+        link_abort(conns->net, &conn->link, CLOSE_REASON_ADDRESS_LIMIT);
+}
+
 // --- What the link tells
 
 static void on_open(void *context, struct link *link, const struct link_entry *entry)
@@ -225,7 +341,31 @@ static void on_open(void *context, struct link *link, const struct link_entry *e
     struct conns *conns = context;
     struct conn *conn = conn_of_link(link);
     conn->full = entry->full;
+    conn->room = SLAB_NONE;
+    conn->has_tls = entry->tls;
+    conn->peer = entry->address;
+    conn->peer_port = entry->port;
     arm(conns, conn, conns->options.handshake_timeout_ms);
+    if (!entry->proxy) {
+        enter_address(conns, conn);
+    } else if (!conns->options.proxies || !ip_nets_contain(conns->options.proxies, conn->peer)) {
+        char text[CONN_ADDRESS_BYTES];
+        log_warn("not in proxy_networks, so no PROXY header is taken from it: %s",
+                 conn_address(conn, text));
+        counter_add(&conns->counters.proxies_refused, 1);
+        link_abort(conns->net, link, CLOSE_REASON_PROXY);
+    }
+}
+
+static void on_proxied(void *context, struct link *link, const struct proxy_endpoints *endpoints)
+{
+    struct conns *conns = context;
+    struct conn *conn = conn_of_link(link);
+    if (endpoints->local)
+        return; // the balancer itself, asking how we are: it is not a client
+    conn->peer = endpoints->source;
+    conn->peer_port = endpoints->source_port;
+    enter_address(conns, conn);
 }
 
 void conn_set_open(struct conns *conns, struct conn *conn)
@@ -240,6 +380,8 @@ void conn_set_open(struct conns *conns, struct conn *conn)
     ws_parser_init(&conn->parser);
     conn->ping_ms = (uint32_t)conns->net->now_ms;
     arm_open(conns, conn);
+    if (conns->ops->opened)
+        conns->ops->opened(conns->context, conn);
 }
 
 static size_t on_bytes(void *context, struct link *link, uint8_t *bytes, size_t len)
@@ -275,7 +417,9 @@ static void on_slow(void *context, struct link *link, enum close_reason reason)
 {
     struct conns *conns = context;
     struct conn *conn = conn_of_link(link);
-    log_info("slow client evicted id=%016llx reason=%s", (unsigned long long)conn_id(conns, conn),
+    char text[CONN_ADDRESS_BYTES];
+    log_info("slow client evicted id=%016llx client=%s reason=%s",
+             (unsigned long long)conn_id(conns, conn), conn_address(conn, text),
              close_reason_info(reason)->name);
     conn_fail(conns, conn, reason);
 }
@@ -301,18 +445,27 @@ static void on_end(void *context, struct link *link)
     conn->http = NULL;
     free(conn->control);
     conn->control = NULL;
+    if (conn->retry)
+        conns->retry_count--;
+    conn->retry = false;
     if (conn->counted) {
+        if (conns->ops->closed)
+            conns->ops->closed(conns->context, conn);
         conns->open_count--;
         counter_add(&conns->counters.websockets, (uint64_t)-1);
     }
     conn->state = CONN_GONE;
-    if (close_reason_info(link->reason)->is_error)
-        log_debug("connection closed id=%016llx reason=%s",
-                  (unsigned long long)conn_id(conns, conn), close_reason_info(link->reason)->name);
+    drop_edge(conns, conn);
+    char text[CONN_ADDRESS_BYTES];
+    if (close_reason_info(link->reason)->is_error && log_level() == LOG_DEBUG)
+        log_debug("connection closed id=%016llx client=%s reason=%s",
+                  (unsigned long long)conn_id(conns, conn), conn_address(conn, text),
+                  close_reason_info(link->reason)->name);
 }
 
 const struct link_ops conn_link_ops = {
     .on_open = on_open,
+    .on_proxied = on_proxied,
     .on_bytes = on_bytes,
     .on_eof = on_eof,
     .on_failed = on_failed,

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The HTTP side of a connection: upgrades to /room/NAME and /echo, pages for everything else.
+// The HTTP side of a connection: its request, and the answer to it.
 #include "conn/conn_internal.h"
 
 #include "codec/http_write.h"
-#include "codec/utf8.h"
 #include "codec/ws_handshake.h"
 
 #include <stdio.h>
@@ -26,109 +25,34 @@ static void answer(struct conns *conns, struct conn *conn, const struct conn_pag
     free(page->owned);
 }
 
-void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const char *text)
+// What a status needs beside itself.
+static const char *headers_of(int status)
 {
-    static const char upgrade[] = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
-    struct conn_page page = {.status = status, .body = text, .body_bytes = strlen(text)};
-    if (status == 426)
-        page.extra = upgrade;
-    else if (status == 405)
-        page.extra = "Allow: GET, HEAD\r\n";
-    else if (status == 503)
-        page.extra = "Retry-After: 1\r\n";
+    switch (status) {
+    case 401:
+        return "WWW-Authenticate: Bearer\r\n";
+    case 405:
+        return "Allow: GET, HEAD\r\n";
+    case 426:
+        return "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+    case 429:
+    case 503:
+        return "Retry-After: 1\r\n";
+    default:
+        return NULL;
+    }
+}
+
+void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const char *sentence)
+{
+    char text[256];
+    int len = snprintf(text, sizeof text, "%.*s\n", (int)sizeof text - 2, sentence);
+    struct conn_page page = {
+        .status = status, .extra = headers_of(status), .body = text, .body_bytes = (size_t)len};
     counter_add(&conns->counters.http_errors, 1);
     answer(conns, conn, &page, conn->http->request.method == HTTP_HEAD);
     // The rest of the request may still be on its way; closing at once could reset our answer away.
     conn_end(conns, conn, CLOSE_REASON_HTTP_ERROR, true);
-}
-
-static void refuse_with(struct conns *conns, struct conn *conn, int status, const char *error)
-{
-    char text[256];
-    snprintf(text, sizeof text, "%s\n", error);
-    conn_http_refuse(conns, conn, status, text);
-}
-
-static bool is_path(const struct http_parser *http, const char *path)
-{
-    return http->request.path.len == strlen(path) &&
-           memcmp(http_text(http, http->request.path), path, http->request.path.len) == 0;
-}
-
-#define ROOM_PREFIX       "/room/"
-#define ROOM_PREFIX_BYTES (sizeof ROOM_PREFIX - 1)
-
-static bool is_room(const struct http_parser *http)
-{
-    return http->request.path.len >= ROOM_PREFIX_BYTES &&
-           memcmp(http_text(http, http->request.path), ROOM_PREFIX, ROOM_PREFIX_BYTES) == 0;
-}
-
-// --- Upgrades
-
-void conn_http_switch(struct conns *conns, struct conn *conn)
-{
-    char out[WS_SWITCHING_MAX_BYTES];
-    size_t len = ws_switching_write(out, http_text(conn->http, conn->http->request.ws_key));
-    net_send_bytes(conns->net, &conn->link, out, len, NULL, 0);
-    conn_set_open(conns, conn);
-}
-
-static void join_room(struct conns *conns, struct conn *conn)
-{
-    const struct http_parser *http = conn->http;
-    struct http_span path = http->request.path;
-    uint8_t name[ROOM_NAME_MAX_BYTES];
-    int len = http_percent_decode(http_text(http, path) + ROOM_PREFIX_BYTES,
-                                  path.len - ROOM_PREFIX_BYTES, name, sizeof name);
-    if (len < 1 || !utf8_valid(name, (size_t)len)) {
-        conn_http_refuse(conns, conn, 400,
-                         "a room's name is 1 to 200 bytes of percent-encoded UTF-8\n");
-        return;
-    }
-    size_t value_len;
-    const char *self = http_query_find(http_text(http, http->request.query),
-                                       http->request.query.len, "self", &value_len);
-    if (self && !(value_len == 1 && (*self == '0' || *self == '1'))) {
-        conn_http_refuse(conns, conn, 400, "self must be 0 or 1\n");
-        return;
-    }
-    conn->mode = CONN_ROOM;
-    conn->exclude_self = self && *self == '0';
-    enum hub_join joined = hub_join(conns->hub, conn->link.slot, name, (size_t)len);
-    if (joined != HUB_REFUSED)
-        conn->room = memberships_at(&conn->rooms, 0)->room;
-    if (joined == HUB_REFUSED)
-        conn_http_refuse(conns, conn, 503, "there is no place for another room\n");
-    else if (joined == HUB_JOINED)
-        conn_http_switch(conns, conn);
-    else
-        conn->state = CONN_JOINING;
-}
-
-void conn_joined(struct conns *conns, struct conn *conn, bool accepted)
-{
-    if (conn->state != CONN_JOINING || conn->link.state != LINK_UP)
-        return;
-    if (accepted) {
-        conn_http_switch(conns, conn);
-    } else {
-        conn->state = CONN_HTTP;
-        conn_http_refuse(conns, conn, 503, "there is no place for another room\n");
-    }
-    link_resume(conns->net, &conn->link);
-}
-
-static void upgrade(struct conns *conns, struct conn *conn)
-{
-    if (is_path(conn->http, "/echo")) {
-        conn->mode = CONN_ECHO;
-        conn_http_switch(conns, conn);
-    } else if (is_room(conn->http)) {
-        join_room(conns, conn);
-    } else {
-        conn_http_refuse(conns, conn, 404, "there are WebSockets at /room/NAME and /echo\n");
-    }
 }
 
 // --- Pages
@@ -136,28 +60,20 @@ static void upgrade(struct conns *conns, struct conn *conn)
 static void page(struct conns *conns, struct conn *conn)
 {
     const struct http_request *request = &conn->http->request;
-    if (is_path(conn->http, "/echo") || is_room(conn->http)) {
-        conn_http_refuse(conns, conn, 426, "this is a WebSocket: send an Upgrade\n");
-        return;
-    }
-    struct conn_page page = {.status = 404};
-    conns->ops->page(conns->context, http_text(conn->http, request->path), request->path.len,
-                     &page);
-    if (page.status == 404) {
-        conn_http_refuse(conns, conn, 404,
-                         "there are /, /healthz, /readyz, /metrics, and WebSockets at "
-                         "/room/NAME and /echo\n");
-        return;
-    }
-    if (request->method == HTTP_OTHER_METHOD) {
+    struct conn_page page = {.status = 404, .body = "there is nothing here\n", .body_bytes = 22};
+    conns->ops->page(conns->context, conn, &page);
+    if (page.status < 400 && request->method == HTTP_OTHER_METHOD) {
         free(page.owned);
-        conn_http_refuse(conns, conn, 405, "only GET and HEAD are answered here\n");
+        conn_http_refuse(conns, conn, 405, "only GET and HEAD are answered here");
         return;
     }
-    counter_add(&conns->counters.http_requests, 1);
+    bool refused = page.status >= 400;
+    counter_add(refused ? &conns->counters.http_errors : &conns->counters.http_requests, 1);
+    if (!page.extra)
+        page.extra = headers_of(page.status);
     answer(conns, conn, &page, request->method == HTTP_HEAD);
     // A body or a pipelined request may follow; closing at once could reset our answer away.
-    conn_end(conns, conn, CLOSE_REASON_HTTP_DONE, true);
+    conn_end(conns, conn, refused ? CLOSE_REASON_HTTP_ERROR : CLOSE_REASON_HTTP_DONE, true);
 }
 
 static void handle(struct conns *conns, struct conn *conn)
@@ -165,16 +81,20 @@ static void handle(struct conns *conns, struct conn *conn)
     int status = 400;
     const char *error = "";
     enum ws_handshake_result result = ws_handshake_check(conn->http, &status, &error);
-    if (result == WS_HANDSHAKE_NOT_UPGRADE)
+    if (conn->verdict == ADDRESS_TOO_MANY)
+        conn_http_refuse(conns, conn, 429, "too many connections from your address");
+    else if (conn->verdict == ADDRESS_TOO_FAST)
+        conn_http_refuse(conns, conn, 429, "too many new connections from your address");
+    else if (result == WS_HANDSHAKE_NOT_UPGRADE)
         page(conns, conn);
     else if (result == WS_HANDSHAKE_BAD)
-        refuse_with(conns, conn, status, error);
+        conn_http_refuse(conns, conn, status, error);
     else if (conns->draining)
-        conn_http_refuse(conns, conn, 503, "this server is going away\n");
+        conn_http_refuse(conns, conn, 503, "this server is going away");
     else if (conn->full)
-        conn_http_refuse(conns, conn, 503, "this server is full: raise max_connections\n");
+        conn_http_refuse(conns, conn, 503, "this server is full: raise max_connections");
     else
-        upgrade(conns, conn);
+        conn_upgrade(conns, conn);
 }
 
 size_t conn_http_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, size_t len)
@@ -194,7 +114,7 @@ size_t conn_http_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, s
     case HTTP_INCOMPLETE:
         break;
     case HTTP_BAD:
-        refuse_with(conns, conn, status, error);
+        conn_http_refuse(conns, conn, status, error);
         return len;
     case HTTP_COMPLETE:
         handle(conns, conn);

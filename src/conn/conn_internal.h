@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Private to src/conn: how conn.c (life), conn_http.c (handshake) and conn_ws.c (messages) call
-// each other.
+// Private to src/conn: how conn.c (life), conn_http.c (requests), conn_upgrade.c (handshake) and
+// conn_ws.c (messages) call each other.
 #pragma once
 
 #include "conn/conn.h"
@@ -10,11 +10,23 @@
 size_t conn_http_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, size_t len);
 size_t conn_ws_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, size_t len);
 
-// Answers with an error page and closes.
-void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const char *text);
+// Answers with an error page of this sentence and closes.
+void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const char *sentence);
+
+// A good request for a WebSocket: is it let in, and what for?
+void conn_upgrade(struct conns *conns, struct conn *conn);
+
+// The connection gets its claims, and ends when they do. Owner: takes them. False: out of memory.
+bool conn_take_claims(struct conns *conns, struct conn *conn, struct claims *claims);
+
+// What only some connections have; NULL when memory has run out.
+struct conn_edge *conn_need_edge(struct conn *conn);
 
 // The handshake is done: sends the 101.
 void conn_http_switch(struct conns *conns, struct conn *conn);
+
+// Gives the program the message that it did not take before; false when it still does not.
+bool conn_ws_retry(struct conns *conns, struct conn *conn);
 
 void conn_ws_send_ping(struct conns *conns, struct conn *conn);
 void conn_ws_send_close(struct conns *conns, struct conn *conn, uint16_t code, const char *text);

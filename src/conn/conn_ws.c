@@ -29,6 +29,8 @@ void conn_ws_send_close(struct conns *conns, struct conn *conn, uint16_t code, c
 {
     uint8_t out[2 + WS_CONTROL_MAX_BYTES];
     size_t len = ws_close_write(out, code, text);
+    if (!conn->close_code)
+        conn->close_code = code;
     net_send_bytes(conns->net, &conn->link, out, len, NULL, 0);
 }
 
@@ -36,6 +38,11 @@ void conn_ws_send_close(struct conns *conns, struct conn *conn, uint16_t code, c
 
 static void publish(struct conns *conns, struct conn *conn, struct frame *frame)
 {
+    if (conn->read_only) {
+        frame_unref(conns->hub->runs->frames, frame);
+        conn_fail(conns, conn, CLOSE_REASON_NOT_WRITABLE);
+        return;
+    }
     if (conn->room == SLAB_NONE) {
         frame_unref(conns->hub->runs->frames, frame);
         return;
@@ -52,12 +59,69 @@ static void count_message(struct conns *conns, size_t len)
     counter_add(&conns->counters.message_bytes_in, len);
 }
 
+// --- Messages for the program
+
+// One that it does not take now is kept, as a message that has arrived in pieces would be.
+static void keep_for_later(struct conns *conns, struct conn *conn, struct frame *frame)
+{
+    conn->message = frame;
+    conn->retry = true;
+    conns->retry_count++;
+    conn_hold(conns, conn);
+}
+
+static void give_whole(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
+{
+    if (conns->ops->message(conns->context, conn, chunk->opcode, chunk->bytes, chunk->len) == 0 ||
+        conn->state != CONN_OPEN)
+        return;
+    struct frame *frame =
+        frame_create(conns->hub->runs->frames, (uint32_t)(FRAME_HEADROOM + chunk->len));
+    if (!frame) {
+        conn_fail(conns, conn, CLOSE_REASON_INTERNAL);
+        return;
+    }
+    frame->offset = FRAME_HEADROOM;
+    frame->opcode = (uint8_t)chunk->opcode;
+    frame->len = (uint32_t)chunk->len;
+    if (chunk->len)
+        memcpy(frame->data + frame->offset, chunk->bytes, chunk->len);
+    keep_for_later(conns, conn, frame);
+}
+
+// Owner: takes the frame.
+static bool give_frame(struct conns *conns, struct conn *conn, struct frame *frame)
+{
+    if (conns->ops->message(conns->context, conn, (enum ws_opcode)frame->opcode, frame_bytes(frame),
+                            frame->len) &&
+        conn->state == CONN_OPEN)
+        return false;
+    frame_unref(conns->hub->runs->frames, frame);
+    return true;
+}
+
+bool conn_ws_retry(struct conns *conns, struct conn *conn)
+{
+    if (!give_frame(conns, conn, conn->message))
+        return false;
+    conn->message = NULL;
+    conn->retry = false;
+    conns->retry_count--;
+    return true;
+}
+
+// --- Messages for rooms, and echoes
+
 // A message that lies wholly in what was just received.
 static void on_whole(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
 {
     uint8_t head[WS_SERVER_HEADER_MAX_BYTES];
     size_t head_bytes = ws_header_write(head, chunk->opcode, chunk->len);
     count_message(conns, chunk->len);
+    if (conn->mode == CONN_PROGRAM) {
+        give_whole(conns, conn, chunk);
+        return;
+    }
     if (conn->mode == CONN_ECHO) {
         net_send_bytes(conns->net, &conn->link, head, head_bytes, chunk->bytes, chunk->len);
         return;
@@ -82,6 +146,11 @@ static void on_assembled(struct conns *conns, struct conn *conn)
     struct frame *frame = conn->message;
     conn->message = NULL;
     count_message(conns, frame->len);
+    if (conn->mode == CONN_PROGRAM) {
+        if (!give_frame(conns, conn, frame))
+            keep_for_later(conns, conn, frame);
+        return;
+    }
     uint8_t head[WS_SERVER_HEADER_MAX_BYTES];
     size_t head_bytes = ws_header_write(head, (enum ws_opcode)frame->opcode, frame->len);
     frame->offset -= (uint32_t)head_bytes;
@@ -148,6 +217,8 @@ static void on_close(struct conns *conns, struct conn *conn, const uint8_t *payl
         conn_fail(conns, conn, bad);
         return;
     }
+    if (!conn->close_code)
+        conn->close_code = code;
     if (conn->state == CONN_OPEN)
         conn_ws_send_close(conns, conn, code, "");
     // The peer sends nothing behind its Close frame, so closing at once resets nothing away.
@@ -193,6 +264,27 @@ static void on_control_piece(struct conns *conns, struct conn *conn, const struc
     free(payload);
 }
 
+// Limits of messages and bytes per second: control frames are messages too, or pings would be free.
+static bool within_rates(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
+{
+    const struct conn_options *o = &conns->options;
+    if (!o->messages_per_second && !o->bytes_per_second)
+        return true;
+    uint64_t now_ms = conns->net->now_ms;
+    struct conn_edge *edge = conn_need_edge(conn);
+    if (!edge) {
+        conn_fail(conns, conn, CLOSE_REASON_INTERNAL);
+        return false;
+    }
+    if ((!o->messages_per_second || !chunk->first ||
+         rate_use(&edge->messages, 1, o->messages_per_second, now_ms)) &&
+        (!o->bytes_per_second || rate_use(&edge->bytes, chunk->len, o->bytes_per_second, now_ms)))
+        return true;
+    counter_add(&conns->counters.rates_exceeded, 1);
+    conn_fail(conns, conn, CLOSE_REASON_RATE);
+    return false;
+}
+
 static void on_data(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
 {
     if (conn->state != CONN_OPEN)
@@ -214,10 +306,12 @@ size_t conn_ws_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, siz
         case WS_NEED_MORE:
             return len;
         case WS_DATA:
-            on_data(conns, conn, &chunk);
+            if (within_rates(conns, conn, &chunk))
+                on_data(conns, conn, &chunk);
             break;
         case WS_CONTROL:
-            on_control_piece(conns, conn, &chunk);
+            if (within_rates(conns, conn, &chunk))
+                on_control_piece(conns, conn, &chunk);
             break;
         case WS_VIOLATION:
             conn_fail(conns, conn, chunk.violation);

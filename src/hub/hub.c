@@ -277,7 +277,7 @@ static void join_answered(struct hub *hub, const struct mail *mail)
         room->home_slot = mail->home_slot;
         room->home_generation = (uint32_t)mail->id;
         for (uint32_t i = 0; i < room->count; i++)
-            hub->ops->joined(hub->context, room->entries[i].connection, true);
+            hub->ops->joined(hub->context, room->entries[i].connection, room->name, true);
         abandon_if_empty(hub, mail->slot);
         return;
     }
@@ -285,7 +285,7 @@ static void join_answered(struct hub *hub, const struct mail *mail)
         struct room_entry last = room->entries[room->count - 1];
         leave(hub, hub->ops->memberships(hub->context, last.connection), last.membership);
         counter_add(&hub->counters.joins_refused, 1);
-        hub->ops->joined(hub->context, last.connection, false);
+        hub->ops->joined(hub->context, last.connection, room->name, false);
     }
     free_room(hub, mail->slot);
 }

@@ -45,8 +45,8 @@ struct hub_ops {
     // The slot of a connection of this shard, or SLAB_NONE when the id is stale or another shard's.
     uint32_t (*local_slot)(void *context, uint64_t id);
     // The answer to a join that was HUB_PENDING. `accepted` false: the home has no place; the
-    // membership is gone already.
-    void (*joined)(void *context, uint32_t connection, bool accepted);
+    // membership is gone already. Must not join or leave rooms from within.
+    void (*joined)(void *context, uint32_t connection, const struct room_name *name, bool accepted);
     // Sends a run (borrowed) to one connection; must not leave or join rooms from within.
     void (*deliver)(void *context, uint32_t connection, struct run *run);
     void (*post)(void *context, uint16_t shard, const struct mail *mail);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "net/front.h"
 
+#include "base/log.h"
+#include "codec/proxy_parse.h"
 #include "net/backlog.h"
 #include "net/net.h"
 #include "net/output.h"
@@ -11,31 +13,46 @@
 
 #define BACKLOG_SEAL_BYTES (2 * TLS_RECORD_MAX_BYTES) // of plaintext in one send of a backlog
 
-int front_create(struct net *net, struct link *link)
-{
-    struct front *front = calloc(1, sizeof *front);
-    if (!front)
-        return -ENOMEM;
-    front->tls = tls_session_create(net->tls, NULL);
-    if (!front->tls) {
-        free(front);
-        return -ENOMEM;
-    }
-    front->link = link;
-    link->front = true;
-    net->fronts[link->slot] = front;
-    counter_add(&net->counters.tls_connections, 1);
-    return 0;
-}
-
 static struct front *front_of(const struct net *net, const struct link *link)
 {
     return net->fronts[link->slot];
 }
 
+static int fill(struct net *net, struct front *front, const struct link_entry *entry)
+{
+    front->stage = entry->proxy ? FRONT_PROXY : FRONT_HANDSHAKE;
+    if (entry->proxy && !(front->proxy = malloc(sizeof *front->proxy)))
+        return -ENOMEM;
+    if (entry->proxy)
+        proxy_parser_init(front->proxy);
+    if (entry->tls && !(front->tls = tls_session_create(net->tls, NULL)))
+        return -ENOMEM;
+    if (entry->tls)
+        counter_add(&net->counters.tls_connections, 1);
+    return 0;
+}
+
+int front_create(struct net *net, struct link *link, const struct link_entry *entry)
+{
+    struct front *front = calloc(1, sizeof *front);
+    if (!front)
+        return -ENOMEM;
+    front->link = link;
+    link->front = true;
+    net->fronts[link->slot] = front;
+    return fill(net, front, entry); // what is there is dropped with the link
+}
+
 bool front_has_pending(const struct net *net, const struct link *link)
 {
-    return link->front && tls_pending_bytes(front_of(net, link)->tls) > 0;
+    const struct front *front = link->front ? front_of(net, link) : NULL;
+    return front && front->tls && tls_pending_bytes(front->tls) > 0;
+}
+
+const char *net_subject(const struct net *net, const struct link *link)
+{
+    const struct front *front = link->front ? front_of(net, link) : NULL;
+    return front && front->tls ? tls_session_subject(front->tls) : NULL;
 }
 
 static void stop_waiting(struct front *front)
@@ -53,11 +70,14 @@ void front_drop(struct net *net, struct link *link)
         return;
     struct front *front = front_of(net, link);
     stop_waiting(front);
-    tls_session_destroy(front->tls);
+    free(front->proxy);
+    if (front->tls) {
+        tls_session_destroy(front->tls);
+        counter_add(&net->counters.tls_connections, (uint64_t)-1);
+    }
     free(front);
     net->fronts[link->slot] = NULL;
     link->front = false;
-    counter_add(&net->counters.tls_connections, (uint64_t)-1);
 }
 
 // --- In
@@ -75,7 +95,9 @@ static void say_pending(struct net *net, struct front *front)
 static void fail(struct net *net, struct front *front)
 {
     front->failed = true;
-    counter_add(front->open ? &net->counters.tls_errors : &net->counters.tls_handshakes_failed, 1);
+    counter_add(front->stage == FRONT_OPEN ? &net->counters.tls_errors
+                                           : &net->counters.tls_handshakes_failed,
+                1);
     net->ops->on_failed(net->context, front->link, CLOSE_REASON_TLS);
 }
 
@@ -111,7 +133,7 @@ static void step(struct net *net, struct front *front, const uint8_t *bytes, siz
         tls_context_set_time(net->tls, net->unix_ms / 1000); // which ticket keys are good
     switch (tls_handshake(front->tls, &cursor, end)) {
     case TLS_DONE:
-        front->open = true;
+        front->stage = FRONT_OPEN;
         counter_add(&net->counters.tls_handshakes, 1);
         if (tls_session_resumed(front->tls))
             counter_add(&net->counters.tls_resumed, 1);
@@ -145,14 +167,10 @@ static bool keep_waiting(struct front *front, const uint8_t *bytes, size_t len)
     return true;
 }
 
-void front_receive(struct net *net, struct link *link, const uint8_t *bytes, size_t len)
+static void receive_tls(struct net *net, struct front *front, const uint8_t *bytes, size_t len)
 {
-    struct front *front = front_of(net, link);
-    // After our close_notify nothing is said any more (RFC 8446, section 6.1), and an answer to
-    // what still comes would be: all we wait for is the end of the stream.
-    if (!link_receives(link) || front->failed || front->closed)
-        return;
-    if (front->open) {
+    struct link *link = front->link;
+    if (front->stage == FRONT_OPEN) {
         read_records(net, front, bytes, bytes + len);
         say_pending(net, front);
     } else if (net->handshake_budget && !list_linked(&front->node)) {
@@ -164,6 +182,52 @@ void front_receive(struct net *net, struct link *link, const uint8_t *bytes, siz
     } else {
         link_abort(net, link, CLOSE_REASON_OVERLOADED);
     }
+}
+
+// True when the header is whole and has been accepted.
+static bool read_proxy(struct net *net, struct front *front, const uint8_t **cursor,
+                       const uint8_t *end)
+{
+    const char *error = "";
+    struct link *link = front->link;
+    switch (proxy_parse(front->proxy, cursor, end, &error)) {
+    case PROXY_INCOMPLETE:
+        return false;
+    case PROXY_BAD:
+        log_info("PROXY header refused: %s", error);
+        counter_add(&net->counters.proxy_headers_refused, 1);
+        link_abort(net, link, CLOSE_REASON_PROXY);
+        return false;
+    case PROXY_COMPLETE:
+        break;
+    }
+    counter_add(&net->counters.proxy_headers, 1);
+    net->ops->on_proxied(net->context, link, &front->proxy->endpoints);
+    free(front->proxy);
+    front->proxy = NULL;
+    front->stage = FRONT_HANDSHAKE;
+    return link_receives(link);
+}
+
+void front_receive(struct net *net, struct link *link, uint8_t *bytes, size_t len)
+{
+    struct front *front = front_of(net, link);
+    const uint8_t *cursor = bytes;
+    // After our close_notify nothing is said any more (RFC 8446, section 6.1), and an answer to
+    // what still comes would be: all we wait for is the end of the stream.
+    if (!link_receives(link) || front->failed || front->closed)
+        return;
+    if (front->stage == FRONT_PROXY && !read_proxy(net, front, &cursor, bytes + len))
+        return;
+    size_t rest = (size_t)(bytes + len - cursor);
+    if (front->tls) {
+        if (rest)
+            receive_tls(net, front, cursor, rest);
+        return;
+    }
+    front_drop(net, link); // it has done its work
+    if (rest)
+        link_give(net, link, bytes + len - rest, rest);
 }
 
 void net_handshakes(struct net *net)
@@ -256,7 +320,7 @@ struct run *front_seal_backlog(struct net *net, struct link *link)
 bool front_close(struct net *net, struct link *link)
 {
     struct front *front = link->front ? front_of(net, link) : NULL;
-    if (!front || !front->open || front->closed || front->failed)
+    if (!front || front->stage != FRONT_OPEN || front->closed || front->failed)
         return false;
     front->closed = true;
     tls_close(front->tls);

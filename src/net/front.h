@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Private to src/net: what stands between a link's socket and its bytes: TLS. A plain link has no
-// front and pays a bit for it.
+// Private to src/net: what stands between a link's socket and its bytes: a PROXY header, then TLS.
+// A plain link has no front and pays a bit for it; one that only had a PROXY header loses it then.
 //
 //   received ──▶ records ──▶ link_give            queued, plain and shared ──▶ front_seal ──▶
 //   socket
@@ -19,7 +19,9 @@
 #include "codec/tls.h"
 
 struct link;
+struct link_entry;
 struct net;
+struct proxy_parser;
 struct run;
 
 // Sealed at once for an inline send: one record.
@@ -32,23 +34,26 @@ struct run;
 // What a session may have to say for itself before somebody has read it (answers to key updates).
 #define FRONT_PENDING_MAX_BYTES (64 * 1024)
 
+enum front_stage { FRONT_PROXY, FRONT_HANDSHAKE, FRONT_OPEN };
+
 struct front {
     struct list_node node; // in net's list of handshakes exactly while bytes wait
     struct link *link;
-    struct tls_session *tls;
-    uint8_t *waiting; // malloc'd, or NULL
+    struct proxy_parser *proxy; // PROXY: malloc'd
+    struct tls_session *tls;    // NULL: only a PROXY header is expected
+    uint8_t *waiting;           // malloc'd, or NULL
     uint32_t waiting_len, waiting_capacity;
-    bool open;   // the handshake is complete
+    enum front_stage stage;
     bool closed; // close_notify has been queued
     bool failed; // what still comes in is of no interest
 };
 
-// Gives the link a front with a session of net->tls. 0 or -ENOMEM.
-MUST_USE int front_create(struct net *net, struct link *link);
+// Gives the link what it needs of this. 0 or -ENOMEM.
+MUST_USE int front_create(struct net *net, struct link *link, const struct link_entry *entry);
 void front_drop(struct net *net, struct link *link);
 
 // Bytes from the socket.
-void front_receive(struct net *net, struct link *link, const uint8_t *bytes, size_t len);
+void front_receive(struct net *net, struct link *link, uint8_t *bytes, size_t len);
 
 // Seals len bytes (0: only what the session has to say) into scratch memory of this tick. NULL when
 // there is nothing, or when the link had to be aborted.

@@ -56,7 +56,7 @@ void link_accepted(struct net *net, uint32_t file, const struct link_entry *entr
     counter_add(&net->counters.connections, 1);
     arm_recv(net, link);
     net->ops->on_open(net->context, link, entry);
-    if (entry->tls && front_create(net, link))
+    if (link->state == LINK_UP && (entry->tls || entry->proxy) && front_create(net, link, entry))
         output_out_of_memory(net, link);
 }
 

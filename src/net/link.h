@@ -13,12 +13,14 @@
 #pragma once
 
 #include "base/close_reason.h"
+#include "base/ip.h"
 #include "base/list.h"
 #include "hub/run.h"
 
 struct backlog;
 struct net;
 struct outgoing;
+struct proxy_endpoints;
 struct ring_completion;
 struct stash;
 
@@ -65,6 +67,8 @@ struct link_entry;
 struct link_ops {
     // A new connection.
     void (*on_open)(void *context, struct link *link, const struct link_entry *entry);
+    // A PROXY header has come: who is behind the load balancer (endpoints->local: itself).
+    void (*on_proxied)(void *context, struct link *link, const struct proxy_endpoints *endpoints);
     // Bytes have come in; they may be changed in place. Returns how many were consumed: with fewer
     // than `len` the link pauses and keeps the rest until link_resume.
     size_t (*on_bytes)(void *context, struct link *link, uint8_t *bytes, size_t len);
@@ -87,7 +91,10 @@ static inline bool link_open(const struct link *link)
 
 // How a connection came in.
 struct link_entry {
-    bool full; // no place beyond the reserve that refuses politely
+    struct ip address; // who connected; zero when it was not IP
+    uint16_t port;
+    bool full;  // no place beyond the reserve that refuses politely
+    bool proxy; // a PROXY header comes first
     bool tls;
 };
 

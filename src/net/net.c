@@ -13,15 +13,15 @@
 #define ARENA_CHUNK_BYTES (256 * 1024)
 #define ARENA_SPARE_MAX   4
 
-static int prepare_tls(struct net *net)
+static int prepare_fronts(struct net *net, bool tls)
 {
     void *fronts = mmap(NULL, net->capacity * sizeof(struct front *), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    net->plain = malloc(TLS_RECORD_MAX_BYTES);
-    if (fronts == MAP_FAILED || !net->plain)
+    if (fronts == MAP_FAILED)
         return -ENOMEM;
     net->fronts = fronts;
-    return 0;
+    net->plain = tls ? malloc(TLS_RECORD_MAX_BYTES) : NULL;
+    return tls && !net->plain ? -ENOMEM : 0;
 }
 
 void net_set_tls(struct net *net, struct tls_context *tls)
@@ -57,7 +57,7 @@ int net_init(struct net *net, const struct net_options *options)
     if (links == MAP_FAILED)
         return -ENOMEM;
     net->links = links;
-    return options->tls ? prepare_tls(net) : 0;
+    return options->tls || options->proxy ? prepare_fronts(net, options->tls) : 0;
 }
 
 void net_fini(struct net *net)

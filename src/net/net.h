@@ -71,7 +71,7 @@ struct net {
     struct list dying;         // CLOSING, on_end not called yet
     struct list kicked;        // have a backlog that nothing is in flight of
     struct tls_context *tls;   // for new connections of TLS listeners, or NULL
-    struct front **fronts;     // by slot; reserved, touched as it is used; NULL without TLS
+    struct front **fronts;     // by slot; reserved, touched as it is used; NULL when none can be
     uint8_t *plain;            // what one record opens to: TLS_RECORD_MAX_BYTES
     struct list handshakes;    // fronts with bytes that wait for their turn
     uint32_t handshake_budget; // steps that are left in this tick
@@ -87,7 +87,8 @@ struct net_options {
     size_t link_bytes;  // of the object that begins with a struct link
     uint32_t capacity;  // = files of the ring
     uint32_t max_links; // <= capacity
-    bool tls;           // some connections will have TLS: net_set_tls comes before the first
+    bool proxy;         // some connections will begin with a PROXY header
+    bool tls;           // some will have TLS: net_set_tls comes before the first
 };
 
 // Returns 0 or -ENOMEM.
@@ -133,6 +134,9 @@ bool net_busy(const struct net *net);
 // What new TLS connections are to use from now on. Owner: takes the context; destroys the one
 // before.
 void net_set_tls(struct net *net, struct tls_context *tls);
+
+// The subject of the client's TLS certificate, or NULL. Until the link ends.
+const char *net_subject(const struct net *net, const struct link *link);
 
 // --- Queueing output
 

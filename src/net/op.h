@@ -13,7 +13,7 @@
 
 enum op {
     OP_NONE,
-    OP_ACCEPT, // slot: index of the listener
+    OP_ACCEPT, // slot: index of the listener; generation: which of its accepts
     OP_RECV,
     OP_INLINE, // slot: index of the tick's send record; generation: low bits of the tick
     OP_SEND,
@@ -23,7 +23,7 @@ enum op {
     OP_CLOSE,
     OP_WAKE,          // slot unused: another shard posted something
     OP_EVENT,         // slot unused: a thread without a shard posted something
-    OP_CANCEL_ACCEPT, // slot: index of the listener
+    OP_CANCEL_ACCEPT, // as OP_ACCEPT
     OP_COUNT
 };
 

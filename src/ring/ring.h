@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/check.h"
+#include "base/ip.h"
 
 struct msghdr;
 struct ring;
@@ -69,9 +70,19 @@ MUST_USE int ring_register_memory(struct ring *ring, void *memory, size_t bytes,
 // the
 // --- submission queue is full. None of them fails: what goes wrong is told by a completion.
 
-// Multishot. Each completion's result is the file of a new connection; -ENFILE when the table is
-// full.
-void ring_accept(struct ring *ring, int listen_fd, uint64_t user_data);
+// Who connected: the kernel's form of the address.
+struct ring_peer {
+    uint8_t bytes[28]; // struct sockaddr_in or sockaddr_in6
+    uint32_t len;
+};
+
+// Accepts one connection; the result is its file, -ENFILE when the table is full. `peer` must stay
+// until the completion. A multishot accept would save the submission, but cannot say who connected;
+// several of these armed at once keep up with a storm as well.
+void ring_accept(struct ring *ring, int listen_fd, struct ring_peer *peer, uint64_t user_data);
+
+// The address and port; zero when it was not IP.
+void ring_peer_read(const struct ring_peer *peer, struct ip *address, uint16_t *port);
 
 // Multishot into provided buffers. Result 0: end of stream. -ENOBUFS: buffers ran out, arm again.
 void ring_recv(struct ring *ring, uint32_t file, uint64_t user_data);

@@ -143,10 +143,12 @@ static void finish(struct io_uring_sqe *sqe, uint64_t user_data, unsigned flags)
     sqe->flags |= (uint8_t)flags;
 }
 
-void ring_accept(struct ring *ring, int listen_fd, uint64_t user_data)
+void ring_accept(struct ring *ring, int listen_fd, struct ring_peer *peer, uint64_t user_data)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);
-    io_uring_prep_multishot_accept_direct(sqe, listen_fd, NULL, NULL, 0);
+    peer->len = sizeof peer->bytes;
+    io_uring_prep_accept(sqe, listen_fd, (void *)peer->bytes, &peer->len, 0);
+    sqe->file_index = IORING_FILE_INDEX_ALLOC;
     finish(sqe, user_data, 0);
 }
 

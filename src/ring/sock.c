@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ring/sock.h"
 
+#include "ring/ring.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -95,6 +97,26 @@ int sock_listen(const struct sock_address *address, int backlog)
     int error = -errno;
     close(fd);
     return error;
+}
+
+void ring_peer_read(const struct ring_peer *peer, struct ip *address, uint16_t *port)
+{
+    struct sockaddr_in6 v6 = {.sin6_family = AF_UNSPEC};
+    struct sockaddr_in v4;
+    *address = (struct ip){{0}};
+    *port = 0;
+    // The kernel says how long the address is, even if it had to cut it.
+    memcpy(&v6, peer->bytes, peer->len < sizeof peer->bytes ? peer->len : sizeof peer->bytes);
+    memcpy(&v4, peer->bytes, sizeof v4);
+    if (v6.sin6_family == AF_INET) {
+        uint8_t bytes[4];
+        memcpy(bytes, &v4.sin_addr, sizeof bytes);
+        *address = ip_from_v4(bytes);
+        *port = ntohs(v4.sin_port);
+    } else if (v6.sin6_family == AF_INET6) {
+        memcpy(address->bytes, &v6.sin6_addr, sizeof address->bytes);
+        *port = ntohs(v6.sin6_port);
+    }
 }
 
 int sock_local(int fd, struct sock_address *out)

@@ -21,7 +21,7 @@
 struct material {
     struct tls_certificate certificates[TLS_CERTIFICATES_MAX];
     char *chains[TLS_CERTIFICATES_MAX], *keys[TLS_CERTIFICATES_MAX];
-    char names[TLS_CERTIFICATES_MAX][256];
+    char names[TLS_CERTIFICATES_MAX][FILE_PATH_MAX_BYTES];
     unsigned count;
     char *client_ca;
 };
@@ -41,18 +41,6 @@ bool certificates_needed(const struct config *config)
         if (specs[i].tls)
             return true;
     return false;
-}
-
-// The next item of a list of files with commas between; false at its end.
-static bool next_file(const char **list, char path[256])
-{
-    const char *begin = *list + strspn(*list, " \t,");
-    size_t len = strcspn(begin, ",");
-    *list = begin + len;
-    while (len && strchr(" \t", begin[len - 1]))
-        len--;
-    snprintf(path, 256, "%.*s", (int)(len < 255 ? len : 255), begin);
-    return len > 0;
 }
 
 static int read_pair(struct material *m, const char *chain, const char *key, char *error,
@@ -81,9 +69,9 @@ static int read_pairs(struct material *m, const struct config *config, char *err
 {
     const char *chains = config->tls_certificate, *keys = config->tls_key;
     bool own_keys = *keys;
-    char chain[256], key[256];
-    while (next_file(&chains, chain)) {
-        if (own_keys && !next_file(&keys, key)) {
+    char chain[FILE_PATH_MAX_BYTES], key[FILE_PATH_MAX_BYTES];
+    while (file_next(&chains, chain)) {
+        if (own_keys && !file_next(&keys, key)) {
             snprintf(error, error_bytes,
                      "tls_key names fewer files than tls_certificate: give one "
                      "key for each, in the same order");
@@ -92,7 +80,7 @@ static int read_pairs(struct material *m, const struct config *config, char *err
         if (read_pair(m, chain, own_keys ? key : chain, error, error_bytes))
             return -EINVAL;
     }
-    if (own_keys && next_file(&keys, key)) {
+    if (own_keys && file_next(&keys, key)) {
         snprintf(error, error_bytes, "tls_key names more files than tls_certificate");
         return -EINVAL;
     }

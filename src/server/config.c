@@ -27,8 +27,7 @@ _Static_assert(sizeof config_rows / sizeof *config_rows <= 64, "rows are bits of
 
 size_t config_field_bytes(unsigned row)
 {
-    bool is_text = config_rows[row].kind == OPTION_LISTEN || config_rows[row].kind == OPTION_TEXT;
-    return is_text ? CONFIG_TEXT_MAX_BYTES : sizeof(uint64_t);
+    return option_is_text(config_rows[row].kind) ? CONFIG_TEXT_MAX_BYTES : sizeof(uint64_t);
 }
 
 void config_default(struct config *config)
@@ -128,6 +127,10 @@ struct file_reader {
     struct config *config;
     char *error;
     unsigned line;
+    bool indented; // the line
+    int row;       // whose value is being read, or -1
+    unsigned row_line;
+    char value[CONFIG_TEXT_MAX_BYTES + 1];
     uint64_t seen; // bit i: row i was set
     bool failed;
 };
@@ -138,6 +141,7 @@ static char *read_line(char *line, int bytes, void *stream)
     if (reader->failed || !fgets(line, bytes, reader->file))
         return NULL;
     reader->line++;
+    reader->indented = *line == ' ' || *line == '\t';
     if (!strchr(line, '\n') && !feof(reader->file)) {
         snprintf(reader->error, CONFIG_ERROR_BYTES, "%s:%u: the line is longer than %d bytes",
                  reader->path, reader->line, bytes - 2);
@@ -146,11 +150,53 @@ static char *read_line(char *line, int bytes, void *stream)
     return line;
 }
 
-static int set_line(struct file_reader *reader, const char *line, unsigned row, const char *value)
+// Sets the option whose lines have all been read.
+static bool set_pending(struct file_reader *reader)
 {
     char place[600];
-    snprintf(place, sizeof place, "%s: %s", line, config_rows[row].name);
-    return set(reader->config, place, row, value, reader->error);
+    int row = reader->row;
+    if (row < 0)
+        return true;
+    reader->row = -1;
+    snprintf(place, sizeof place, "%s:%u: %s", reader->path, reader->row_line,
+             config_rows[row].name);
+    return set(reader->config, place, (unsigned)row, reader->value, reader->error) == 0;
+}
+
+// A line that begins with a blank goes on with the value of the line before.
+static bool append(struct file_reader *reader, const char *value)
+{
+    size_t len = strlen(reader->value);
+    int more = snprintf(reader->value + len, sizeof reader->value - len, " %s", value);
+    return (size_t)more < sizeof reader->value - len; // what was cut is too long for any option
+}
+
+static bool begin_entry(struct file_reader *reader, const char *section, const char *name,
+                        const char *value)
+{
+    char place[512];
+    snprintf(place, sizeof place, "%s:%u", reader->path, reader->line);
+    int row = find_row(name);
+    if (*section && strcmp(section, "ringcast") != 0) {
+        snprintf(reader->error, CONFIG_ERROR_BYTES,
+                 "%s: there is no section [%.40s]; options stand in [ringcast] or in none", place,
+                 section);
+        return false;
+    }
+    if (row < 0) {
+        (void)unknown(place, name, reader->error);
+        return false;
+    }
+    if (reader->seen >> row & 1) {
+        snprintf(reader->error, CONFIG_ERROR_BYTES, "%s: %s is set twice; keep one of the lines",
+                 place, config_rows[row].name);
+        return false;
+    }
+    reader->seen |= 1ULL << row;
+    reader->row = row;
+    reader->row_line = reader->line;
+    snprintf(reader->value, sizeof reader->value, "%s", value);
+    return true;
 }
 
 static int read_entry(void *user, const char *section, const char *name, const char *value)
@@ -158,34 +204,22 @@ static int read_entry(void *user, const char *section, const char *name, const c
     struct file_reader *reader = user;
     if (reader->failed)
         return 0;
-    char place[512];
-    snprintf(place, sizeof place, "%s:%u", reader->path, reader->line);
-    int row = find_row(name);
-    reader->failed = true; // until the end of this function
-    if (*section && strcmp(section, "ringcast") != 0)
-        snprintf(reader->error, CONFIG_ERROR_BYTES,
-                 "%s: there is no section [%.40s]; options stand in [ringcast] or in none", place,
-                 section);
-    else if (row < 0)
-        (void)unknown(place, name, reader->error);
-    else if (reader->seen >> row & 1)
-        snprintf(reader->error, CONFIG_ERROR_BYTES, "%s: %s is set twice; keep one of the lines",
-                 place, config_rows[row].name);
-    else
-        reader->failed = set_line(reader, place, (unsigned)row, value) != 0;
-    if (row >= 0)
-        reader->seen |= 1ULL << row;
+    bool continues = reader->indented && reader->row >= 0 && find_row(name) == reader->row;
+    reader->failed = continues ? !append(reader, value)
+                               : !set_pending(reader) || !begin_entry(reader, section, name, value);
     return !reader->failed;
 }
 
 static int load_file(struct config *config, const char *path, char error[CONFIG_ERROR_BYTES])
 {
     struct file_reader reader = {
-        .file = fopen(path, "re"), .path = path, .config = config, .error = error};
+        .file = fopen(path, "re"), .path = path, .config = config, .error = error, .row = -1};
     errno = reader.file ? 0 : errno;
     int line = 0;
     if (reader.file)
         line = ini_parse_stream(read_line, &reader, read_entry, &reader);
+    if (!line && !reader.failed)
+        reader.failed = !set_pending(&reader);
     bool unread = !reader.file || ferror(reader.file);
     if (unread)
         snprintf(error, CONFIG_ERROR_BYTES, "cannot read the configuration file %.400s: %s", path,

@@ -9,6 +9,8 @@
 
 #define CONFIG_TYPE_LISTEN(field)   char field[CONFIG_TEXT_MAX_BYTES]
 #define CONFIG_TYPE_TEXT(field)     char field[CONFIG_TEXT_MAX_BYTES]
+#define CONFIG_TYPE_NETWORKS(field) char field[CONFIG_TEXT_MAX_BYTES]
+#define CONFIG_TYPE_ORIGINS(field)  char field[CONFIG_TEXT_MAX_BYTES]
 #define CONFIG_TYPE_WORD(field)     uint64_t field
 #define CONFIG_TYPE_UINT(field)     uint64_t field
 #define CONFIG_TYPE_POWER(field)    uint64_t field

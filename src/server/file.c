@@ -38,3 +38,14 @@ char *file_read(const char *path, size_t max_bytes, size_t *len, char *error, si
     free(text);
     return NULL;
 }
+
+bool file_next(const char **list, char path[FILE_PATH_MAX_BYTES])
+{
+    const char *begin = *list + strspn(*list, " \t,");
+    size_t len = strcspn(begin, ",");
+    *list = begin + len;
+    while (len && strchr(" \t", begin[len - 1]))
+        len--;
+    snprintf(path, FILE_PATH_MAX_BYTES, "%.*s", (int)len, begin);
+    return len > 0;
+}

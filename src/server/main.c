@@ -4,6 +4,8 @@
 // configuration is wrong.
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/access.h"
+#include "server/notify.h"
 #include "server/signals.h"
 
 #include <stdio.h>
@@ -12,6 +14,8 @@
 #ifndef RINGCAST_VERSION
 #define RINGCAST_VERSION "unknown"
 #endif
+
+#define COMMENT_COLUMNS 100
 
 static void print_help(void)
 {
@@ -43,13 +47,43 @@ static void print_help(void)
            "--config FILE", "--check-config", "--print-config", "--help, --version");
 }
 
+// A file's lines are limited; so are those of whoever reads it.
+static void print_comment(const char *text)
+{
+    while (*text) {
+        size_t len = strlen(text), cut = len;
+        if (cut > COMMENT_COLUMNS)
+            for (cut = COMMENT_COLUMNS; cut > 1 && text[cut] != ' '; cut--)
+                ;
+        printf("# %.*s\n", (int)cut, text);
+        text += cut;
+        text += *text == ' ';
+    }
+}
+
+// Lists go on in further lines behind their commas.
+static void print_value(const char *name, const char *value)
+{
+    printf("%s = ", name);
+    size_t column = 0;
+    for (const char *c = value; *c; c++, column++) {
+        putchar(*c);
+        if (*c == ',' && column > COMMENT_COLUMNS / 2) {
+            printf("\n    ");
+            column = 0;
+        }
+    }
+    putchar('\n');
+}
+
 static void print_config(struct config *config)
 {
     char value[OPTION_TEXT_BYTES];
     printf("[ringcast]\n");
     for (unsigned i = 0; i < config_row_count; i++) {
         option_format(&config_rows[i], config_field(config, i), value);
-        printf("# %s\n%s = %s\n", config_rows[i].text, config_rows[i].name, value);
+        print_comment(config_rows[i].text);
+        print_value(config_rows[i].name, value);
     }
 }
 
@@ -58,16 +92,19 @@ static int check(const struct config *config)
 {
     struct certificates certificates;
     struct tls_context *context;
+    struct gate *gate = NULL;
     char error[CONFIG_ERROR_BYTES];
     uint64_t now_s = clock_realtime_ms() / 1000;
     certificates_init(&certificates, now_s);
-    if (tls_global_init() ||
+    if (tls_global_init() || access_load(config, &gate, 1, error, sizeof error) ||
         certificates_load(&certificates, config, &context, 1, now_s, error, sizeof error)) {
         fprintf(stderr, "ringcast: %s\n", error);
         return 2;
     }
     if (context)
         tls_context_destroy(context);
+    if (gate)
+        gate_destroy(gate);
     printf("the configuration is right\n");
     return 0;
 }
@@ -79,6 +116,7 @@ static int serve(const struct config *config, int argc, char **argv)
     enum log_level level = (enum log_level)config->log_level;
     log_set_level(level < LOG_ERROR ? level : LOG_ERROR); // why it does not start is always told
     signals_block();
+    notify_init(environ);
     int code = server_prepare(&server, config);
     if (!code)
         code = server_start(&server);

@@ -151,6 +151,12 @@ static void write_process(FILE *out, const struct server *server)
     fprintf(out, "ringcast_shards %u\n", server->group.count);
     head(out, "max_connections", "gauge", "Connections that there is place for");
     fprintf(out, "ringcast_max_connections %" PRIu64 "\n", server->capacity);
+    uint64_t expires_s = atomic_load_explicit(&server->tls_expires_s, memory_order_relaxed);
+    if (expires_s) {
+        head(out, "tls_certificate_expiry_seconds", "gauge",
+             "When the first TLS certificate expires, in seconds since 1970");
+        fprintf(out, "ringcast_tls_certificate_expiry_seconds %" PRIu64 "\n", expires_s);
+    }
     head(out, "ready", "gauge", "Whether new clients are welcome: 1 or 0");
     fprintf(out, "ringcast_ready %d\n", phase == SHARD_RUNNING);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "server/option.h"
 
+#include "base/ip.h"
 #include "base/log.h"
+#include "conn/origins.h"
 #include "server/listen_spec.h"
 #include "shard/shard.h"
 
@@ -181,11 +183,21 @@ static int parse_word(const struct option_row *row, const char *text, uint64_t *
 int option_parse(const struct option_row *row, const char *text, void *field,
                  char error[OPTION_ERROR_BYTES])
 {
+    struct ip_nets networks;
+    struct origins origins;
     switch (row->kind) {
     case OPTION_LISTEN:
         return parse_listen(text, field, error);
     case OPTION_TEXT:
         return parse_text(text, field, error);
+    case OPTION_NETWORKS:
+        return ip_nets_parse(text, &networks, error, OPTION_ERROR_BYTES)
+                   ? -EINVAL
+                   : parse_text(text, field, error);
+    case OPTION_ORIGINS:
+        return origins_parse(&origins, text, error, OPTION_ERROR_BYTES)
+                   ? -EINVAL
+                   : parse_text(text, field, error);
     case OPTION_WORD:
         return parse_word(row, text, field, error);
     case OPTION_BOOL:
@@ -205,6 +217,8 @@ void option_format(const struct option_row *row, const void *field, char out[OPT
     switch (row->kind) {
     case OPTION_LISTEN:
     case OPTION_TEXT:
+    case OPTION_NETWORKS:
+    case OPTION_ORIGINS:
         snprintf(out, OPTION_TEXT_BYTES, "%s", (const char *)field);
         break;
     case OPTION_WORD:

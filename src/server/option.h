@@ -13,7 +13,9 @@
 enum option_kind {
     OPTION_LISTEN,
     OPTION_TEXT,
-    OPTION_WORD, // one of the words of the hint, by its number: "off|optional|required"
+    OPTION_NETWORKS, // text: IP networks with commas between
+    OPTION_ORIGINS,  // text: as conn/origins.h
+    OPTION_WORD,     // one of the words of the hint, by its number: "off|optional|required"
     OPTION_UINT,
     OPTION_POWER,
     OPTION_DURATION,
@@ -21,6 +23,12 @@ enum option_kind {
     OPTION_BOOL,
     OPTION_LEVEL
 };
+
+static inline bool option_is_text(enum option_kind kind)
+{
+    return kind == OPTION_LISTEN || kind == OPTION_TEXT || kind == OPTION_NETWORKS ||
+           kind == OPTION_ORIGINS;
+}
 
 struct option_row {
     enum option_kind kind;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/pages.h"
 
+#include "conn/conn_route.h"
 #include "server/metrics.h"
 #include "server/page.h"
 #include "server/server.h"
@@ -67,12 +68,28 @@ static const struct {
     {"/metrics", give_metrics},
 };
 
-static void page(void *context, const char *path, size_t path_len, struct conn_page *out)
+static void page(void *context, struct conn *conn, struct conn_page *out)
 {
-    *out = (struct conn_page){.status = 404};
+    struct http_span path = conn->http->request.path;
+    const char *text_of_path = http_text(conn->http, path);
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
-        if (strlen(pages[i].path) == path_len && memcmp(pages[i].path, path, path_len) == 0)
+        if (strlen(pages[i].path) == path.len &&
+            memcmp(pages[i].path, text_of_path, path.len) == 0) {
             pages[i].give(context, out);
+            return;
+        }
+    if (conn_route_is_websocket(conn->http))
+        text(out, 426, "this is a WebSocket: send an Upgrade\n");
+    else
+        text(out, 404,
+             "there are /, /healthz, /readyz, /metrics, and WebSockets at /room/NAME and "
+             "/echo\n");
 }
 
-const struct conn_ops pages_ops = {.page = page};
+static void upgrade(void *context, struct conn *conn, struct conn_decision *decision)
+{
+    (void)context;
+    conn_route(conn->http, decision);
+}
+
+const struct conn_ops pages_ops = {.page = page, .upgrade = upgrade};

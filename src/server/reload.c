@@ -8,9 +8,10 @@
 
 // Options that take effect at once: what only the main thread uses, or what it hands to the shards.
 static const char *const live_options[] = {
-    "log_level",     "drain_delay",         "drain_deadline", "tls_certificate",
-    "tls_key",       "tls_min_version",     "tls_ticket_key", "tls_client_auth",
-    "tls_client_ca", "tls_ticket_lifetime",
+    "log_level",     "drain_delay",     "drain_deadline",      "tls_certificate",
+    "tls_key",       "tls_min_version", "tls_ticket_key",      "tls_client_auth",
+    "tls_client_ca", "origins",         "tls_ticket_lifetime", "auth",
+    "auth_keys",     "auth_audience",   "auth_issuer",         "auth_leeway",
 };
 
 static bool is_live(const char *name)
@@ -69,5 +70,6 @@ void reload(struct server *server, const struct reload_source *source)
     server->config = merged;
     log_set_level((enum log_level)merged.log_level);
     log_info("configuration reloaded, options changed=%u%s", changed,
-             certificates_needed(&merged) ? ", certificates read again" : "");
+             certificates_needed(&merged) || merged.auth ? ", certificates and keys read again"
+                                                         : "");
 }

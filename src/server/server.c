@@ -4,8 +4,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rand.h"
+#include "codec/jwt_key.h"
+#include "server/access.h"
+#include "server/file.h"
 #include "server/limits.h"
 #include "server/pages.h"
+#include "server/privileges.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -13,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define EXIT_FAILED        1
 #define EXIT_CONFIGURATION 2
@@ -63,7 +68,11 @@ static void copy_options(struct server *server)
                                     .idle_timeout_ms = (uint32_t)config->idle_timeout_ms,
                                     .handshake_timeout_ms = (uint32_t)config->handshake_timeout_ms,
                                     .close_timeout_ms = (uint32_t)config->close_timeout_ms,
-                                    .outbound_age_ms = (uint32_t)config->outbound_age_ms};
+                                    .outbound_age_ms = (uint32_t)config->outbound_age_ms,
+                                    .messages_per_second = (uint32_t)config->message_rate,
+                                    .bytes_per_second = config->byte_rate,
+                                    .proxies = &server->proxies,
+                                    .addresses = server->addresses};
     o->conn_ops = &pages_ops;
     o->conn_context = server;
     o->max_rooms = (uint32_t)config->max_rooms;
@@ -116,23 +125,56 @@ static int make_shard(struct server *server, uint16_t index)
     o.index = index;
     for (unsigned i = 0; i < o.listener_count; i++)
         o.listeners[i] = (struct shard_listener){.fd = server->listeners.fds[index][i],
-                                                 .tls = server->listeners.specs[i].tls};
+                                                 .tls = server->listeners.specs[i].tls,
+                                                 .proxy = server->listeners.specs[i].proxy};
     if (server->send_memory)
         o.send_memory = (uint8_t *)server->send_memory + index * o.send_memory_bytes;
     server->group.shards[index] = shard;
     return shard_init(shard, &o);
 }
 
+// What the limits by address are counted in, and who may say that an address is another one.
+static int make_edge(struct server *server)
+{
+    const struct config *config = &server->config;
+    char error[OPTION_ERROR_BYTES];
+    struct address_limits_options options = {
+        .connections = (uint32_t)config->address_connections,
+        .connections_per_second = (uint32_t)config->address_rate,
+        .capacity = server->capacity,
+    };
+    CHECK(ip_nets_parse(config->proxy_networks, &server->proxies, error, sizeof error) == 0);
+    if (!options.connections && !options.connections_per_second)
+        return 0;
+    return address_limits_create(&server->addresses, &options);
+}
+
 static int make_shards(struct server *server)
 {
+    int error = make_edge(server);
+    if (error)
+        return error;
     copy_options(server);
     rand_entropy(&server->group.hash_key, sizeof server->group.hash_key);
-    int error = map_send_memory(server);
+    error = map_send_memory(server);
     if (!error)
         error = make_queues(&server->group);
     for (uint16_t i = 0; !error && i < server->group.count; i++)
         error = make_shard(server, i);
     return error;
+}
+
+// SIGHUP reads these again, as whom we are by then.
+static void warn_of_unreadable(const struct config *config)
+{
+    const char *lists[] = {config->tls_certificate, config->tls_key, config->tls_client_ca,
+                           config->tls_ticket_key, config->auth_keys};
+    char path[FILE_PATH_MAX_BYTES];
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        while (file_next(&lists[i], path))
+            if (access(path, R_OK))
+                log_warn("%s cannot be read again by user %s: SIGHUP will keep what is loaded now",
+                         path, *config->user ? config->user : "(ours)");
 }
 
 int server_prepare(struct server *server, const struct config *config)
@@ -164,6 +206,11 @@ int server_prepare(struct server *server, const struct config *config)
         log_error("%s", error);
         return EXIT_CONFIGURATION;
     }
+    if (privileges_drop(config->user, error, sizeof error)) {
+        log_error("%s", error);
+        return EXIT_CONFIGURATION;
+    }
+    warn_of_unreadable(config);
     return 0;
 }
 
@@ -178,28 +225,43 @@ static void warn_of_end(uint64_t expires_s, uint64_t now_s)
                  (unsigned long long)(expires_s - now_s) / 3600);
 }
 
+static void hand_over(struct shard *shard, struct tls_context *tls, struct gate *gate)
+{
+    if (tls)
+        shard_set_tls(shard, tls);
+    shard_set_gate(shard, gate);
+    shard_interrupt(shard);
+}
+
 int server_load_files(struct server *server, const struct config *config, char *error,
                       size_t error_bytes)
 {
     struct tls_context *contexts[SHARD_MAX];
+    struct gate *gates[SHARD_MAX];
     uint64_t now_s = clock_realtime_ms() / 1000;
     unsigned count = server->group.count;
     if (tls_global_init()) {
         snprintf(error, error_bytes, "no memory for TLS");
         return -ENOMEM;
     }
-    int result = certificates_load(&server->certificates, config, contexts, count, now_s, error,
-                                   error_bytes);
-    if (result || !contexts[0])
+    int result = access_load(config, gates, count, error, error_bytes);
+    if (result)
         return result;
-    uint64_t expires_s = tls_context_expires_s(contexts[0]);
-    warn_of_end(expires_s, now_s);
-    // Relaxed: a figure for /metrics.
-    atomic_store_explicit(&server->tls_expires_s, expires_s, memory_order_relaxed);
-    for (unsigned i = 0; i < count; i++) {
-        shard_set_tls(server->group.shards[i], contexts[i]);
-        shard_interrupt(server->group.shards[i]);
+    result = certificates_load(&server->certificates, config, contexts, count, now_s, error,
+                               error_bytes);
+    for (unsigned i = 0; result && i < count; i++)
+        if (gates[i])
+            gate_destroy(gates[i]);
+    if (result)
+        return result;
+    if (contexts[0]) {
+        uint64_t expires_s = tls_context_expires_s(contexts[0]);
+        warn_of_end(expires_s, now_s);
+        // Relaxed: a figure for /metrics.
+        atomic_store_explicit(&server->tls_expires_s, expires_s, memory_order_relaxed);
     }
+    for (unsigned i = 0; i < count; i++)
+        hand_over(server->group.shards[i], contexts[i], gates[i]);
     return 0;
 }
 
@@ -240,6 +302,7 @@ static void *run(void *argument)
     pthread_barrier_wait(&server->go); // a peer's ring must exist before we wake it
     while (shard_tick(shard))
         ;
+    jwt_key_thread_end();
     if (atomic_fetch_sub(&server->running, 1) == 1)
         pthread_kill(server->main_thread, SERVER_SIGNAL_ENDED);
     return NULL;
@@ -338,6 +401,8 @@ void server_finish(struct server *server)
             spsc_fini(&group->queues[i]);
     free(group->queues);
     listeners_close(&server->listeners);
+    if (server->addresses)
+        address_limits_destroy(server->addresses);
     if (server->send_memory)
         munmap(server->send_memory, server->send_memory_bytes);
     pthread_barrier_destroy(&server->go);

@@ -39,8 +39,10 @@ struct server {
     struct activation activation;
     struct listeners listeners;
     struct certificates certificates;
-    _Atomic uint64_t tls_expires_s; // when the first certificate ends, since 1970; 0: no TLS
-    void *send_memory;              // of all shards
+    struct ip_nets proxies;           // load balancers
+    struct address_limits *addresses; // or NULL
+    _Atomic uint64_t tls_expires_s;   // when the first certificate ends, since 1970; 0: no TLS
+    void *send_memory;                // of all shards
     size_t send_memory_bytes;
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/notify.h"
 #include "server/reload.h"
 
 #include <errno.h>
@@ -62,6 +63,10 @@ static void go_down(struct server *server, struct progress *progress)
     const struct config *config = &server->config;
     switch (progress->phase) {
     case SHARD_RUNNING:
+        notify_send("STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%llu",
+                    (unsigned long long)(config->drain_delay_ms + config->drain_deadline_ms +
+                                         config->close_timeout_ms + STUCK_MS) *
+                        1000);
         progress->phase = SHARD_NOT_READY;
         progress->until_ms = now_ms + config->drain_delay_ms;
         break;
@@ -81,12 +86,18 @@ static void go_down(struct server *server, struct progress *progress)
 void signals_serve(struct server *server, const struct reload_source *source)
 {
     struct progress progress = {.phase = SHARD_RUNNING, .until_ms = UINT64_MAX};
+    notify_send("READY=1\nSTATUS=serving with %u threads", server->group.count);
     while (atomic_load(&server->running)) {
-        int signal = next_signal(progress.until_ms);
-        if (signal == 0) {
+        uint64_t watch_ms = notify_watchdog(server, clock_monotonic_ms());
+        bool watching = watch_ms < progress.until_ms;
+        int signal = next_signal(watching ? watch_ms : progress.until_ms);
+        if (signal == 0 && !watching) {
             go_down(server, &progress);
         } else if (signal == SIGHUP) {
+            notify_send("RELOADING=1\nMONOTONIC_USEC=%llu",
+                        (unsigned long long)clock_monotonic_ns() / 1000);
             reload(server, source);
+            notify_send("READY=1");
         } else if (signal == SIGTERM || signal == SIGINT) {
             if (progress.phase != SHARD_RUNNING) {
                 log_warn("second signal: ending at once");

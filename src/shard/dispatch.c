@@ -9,34 +9,54 @@
 #include <errno.h>
 #include <string.h>
 
+static uint64_t accept_data(unsigned listener, unsigned n)
+{
+    return op_pack(OP_ACCEPT, n, listener);
+}
+
+static void arm_accepts(struct shard *shard, unsigned listener)
+{
+    // An accept into a full table would take a connection from the backlog only to drop it.
+    for (unsigned n = 0; n < SHARD_ACCEPTS; n++) {
+        if (shard->net.open_count + shard->accepts_armed >= shard->net.capacity)
+            return;
+        if (shard->accepting[listener] & 1U << n)
+            continue;
+        shard->accepting[listener] |= 1U << n;
+        shard->accepts_armed++;
+        ring_accept(shard->ring, shard->options.listeners[listener].fd, &shard->peers[listener][n],
+                    accept_data(listener, n));
+    }
+}
+
 void shard_arm_accepts(struct shard *shard)
 {
-    for (unsigned i = 0; i < shard->options.listener_count; i++) {
-        // An accept into a full table would take a connection from the backlog only to drop it.
-        if (shard->accepting & 1U << i || shard->net.open_count >= shard->net.capacity)
-            continue;
-        shard->accepting |= 1U << i;
-        ring_accept(shard->ring, shard->options.listeners[i].fd, op_pack(OP_ACCEPT, 0, i));
-    }
+    if (shard->accepts_armed < shard->options.listener_count * SHARD_ACCEPTS)
+        for (unsigned i = 0; i < shard->options.listener_count; i++)
+            arm_accepts(shard, i);
 }
 
 void shard_cancel_accepts(struct shard *shard)
 {
     for (unsigned i = 0; i < shard->options.listener_count; i++)
-        if (shard->accepting & 1U << i)
-            ring_cancel(shard->ring, op_pack(OP_ACCEPT, 0, i), op_pack(OP_CANCEL_ACCEPT, 0, i));
+        for (unsigned n = 0; n < SHARD_ACCEPTS; n++)
+            if (shard->accepting[i] & 1U << n)
+                ring_cancel(shard->ring, accept_data(i, n), op_pack(OP_CANCEL_ACCEPT, n, i));
 }
 
-// An accept that is no longer armed is armed again by the tick, not here: a full table would spin.
+// Armed again by the tick, not here: a full table would spin.
 static void on_accept(struct shard *shard, const struct ring_completion *c)
 {
-    if (!(c->flags & RING_MORE))
-        shard->accepting &= ~(1U << op_slot(c->user_data));
+    unsigned listener = op_slot(c->user_data), n = op_generation(c->user_data);
+    shard->accepting[listener] &= ~(1U << n);
+    shard->accepts_armed--;
     if (c->result >= 0) {
         struct link_entry entry = {
             .full = shard->net.open_count >= shard->options.max_connections,
-            .tls = shard->options.listeners[op_slot(c->user_data)].tls,
+            .tls = shard->options.listeners[listener].tls,
+            .proxy = shard->options.listeners[listener].proxy,
         };
+        ring_peer_read(&shard->peers[listener][n], &entry.address, &entry.port);
         link_accepted(&shard->net, (uint32_t)c->result, &entry);
         return;
     }

@@ -137,10 +137,10 @@ static uint32_t local_slot(void *context, uint64_t id)
     return net_find(&shard->net, id) ? connection_id_slot(id) : SLAB_NONE;
 }
 
-static void joined(void *context, uint32_t connection, bool accepted)
+static void joined(void *context, uint32_t connection, const struct room_name *name, bool accepted)
 {
     struct shard *shard = context;
-    conn_joined(&shard->conns, conn_of(&shard->conns, connection), accepted);
+    conn_joined(&shard->conns, conn_of(&shard->conns, connection), name, accepted);
 }
 
 static void deliver(void *context, uint32_t connection, struct run *run)

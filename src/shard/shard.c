@@ -61,6 +61,8 @@ static int start_ring(struct shard *shard)
     return 0;
 }
 
+// --- What the control thread hands over while the shard runs
+
 void shard_set_tls(struct shard *shard, struct tls_context *tls)
 {
     // Release: the shard sees the whole context. One that it has not taken yet is ours again.
@@ -70,16 +72,31 @@ void shard_set_tls(struct shard *shard, struct tls_context *tls)
         tls_context_destroy(before);
 }
 
-static void take_tls(struct shard *shard)
+void shard_set_gate(struct shard *shard, struct gate *gate)
+{
+    // As above.
+    struct gate *before = atomic_exchange_explicit(&shard->next_gate, gate, memory_order_acq_rel);
+    if (before)
+        gate_destroy(before);
+}
+
+static void take_handed_over(struct shard *shard)
 {
     // Relaxed: a look at every tick; the exchange that follows is what orders.
-    if (!atomic_load_explicit(&shard->next_tls, memory_order_relaxed))
-        return;
-    struct tls_context *tls =
-        atomic_exchange_explicit(&shard->next_tls, NULL, memory_order_acquire);
-    if (tls)
-        net_set_tls(&shard->net, tls);
+    if (atomic_load_explicit(&shard->next_tls, memory_order_relaxed)) {
+        struct tls_context *tls =
+            atomic_exchange_explicit(&shard->next_tls, NULL, memory_order_acquire);
+        if (tls)
+            net_set_tls(&shard->net, tls);
+    }
+    if (atomic_load_explicit(&shard->next_gate, memory_order_relaxed)) {
+        struct gate *gate = atomic_exchange_explicit(&shard->next_gate, NULL, memory_order_acquire);
+        if (gate)
+            conns_set_gate(&shard->conns, gate);
+    }
 }
+
+// --- The start
 
 static int start_layers(struct shard *shard)
 {
@@ -97,13 +114,12 @@ static int start_layers(struct shard *shard)
         .max_links = o->max_connections,
     };
     for (unsigned i = 0; i < o->listener_count; i++)
-        net.tls |= o->listeners[i].tls;
+        net.tls |= o->listeners[i].tls, net.proxy |= o->listeners[i].proxy;
     if (!shard->zerocopy)
         net.limits.zerocopy_threshold_bytes = 0;
     int error = net_init(&shard->net, &net);
     if (error)
         return error;
-    take_tls(shard);
     struct hub_options hub = {.shard = o->index,
                               .shard_count = shard->group->count,
                               .max_rooms = o->max_rooms,
@@ -120,6 +136,7 @@ static int start_layers(struct shard *shard)
     shard->net.now_ms = shard->clock_ms();
     shard->net.unix_ms = shard->clock_unix_ms();
     conns_init(&shard->conns, shard->net.now_ms);
+    take_handed_over(shard);
     return 0;
 }
 
@@ -148,7 +165,7 @@ static void at_most(int *wait_ms, uint64_t limit_ms)
 static bool busy(const struct shard *shard)
 {
     return hub_busy(&shard->hub) || net_busy(&shard->net) || shard->broadcasts.count ||
-           shard->conns.recheck;
+           shard->conns.recheck || shard->conns.answer_count;
 }
 
 static int wait_ms(const struct shard *shard)
@@ -162,11 +179,11 @@ static int wait_ms(const struct shard *shard)
         uint64_t now_ms = shard->clock_ms();
         at_most(&wait_ms, next_ms > now_ms ? next_ms - now_ms : 0);
     }
-    if (shard_mail_waiting(shard))
+    if (shard_mail_waiting(shard) || shard->conns.retry_count)
         at_most(&wait_ms, RETRY_MS);
     if (shard->phase >= SHARD_DRAINING)
         at_most(&wait_ms, DRAIN_STEP_MS);
-    else if (shard->accepting != (1U << shard->options.listener_count) - 1)
+    else if (shard->accepts_armed < shard->options.listener_count * SHARD_ACCEPTS)
         at_most(&wait_ms, ACCEPT_RETRY_MS);
     return wait_ms;
 }
@@ -228,7 +245,8 @@ static void flush(struct shard *shard)
 
 static bool stopped(struct shard *shard)
 {
-    return shard->phase >= SHARD_DRAINING && shard->net.open_count == 0 && shard->accepting == 0;
+    return shard->phase >= SHARD_DRAINING && shard->net.open_count == 0 &&
+           shard->accepts_armed == 0;
 }
 
 bool shard_tick(struct shard *shard)
@@ -239,12 +257,13 @@ bool shard_tick(struct shard *shard)
     // The tick's one look at the clocks.
     net_begin_tick(&shard->net, shard->clock_ms(), shard->clock_unix_ms());
     frame_pool_collect(&shard->frames);
-    take_tls(shard);
+    take_handed_over(shard);
 
     shard_reap(shard);                      // settle, release, then what the kernel finished
     net_handshakes(&shard->net);            // TLS that had to wait for its turn
     shard_drain_mail(shard, MAIL_PER_TICK); // what other shards posted
     sweep(shard);                           // what is due
+    conns_answer_joins(&shard->conns);      // what the hub has answered
     conns_resume_waiting(&shard->conns);    // publishers that may go on
     shard_follow_phase(shard);              // draining
     flush(shard);                           // the only phase that prepares sends
@@ -272,7 +291,7 @@ bool shard_settle_mail(struct shard *shard)
 
 void shard_fini(struct shard *shard)
 {
-    take_tls(shard);
+    take_handed_over(shard);
     net_fini(&shard->net);
     hub_fini(&shard->hub);
     conns_fini(&shard->conns);

@@ -15,6 +15,7 @@
 
 #define SHARD_MAX       64
 #define SHARD_LISTENERS 8
+#define SHARD_ACCEPTS   16 // armed at once on each listener
 #ifndef SHARD_REAP_BATCH
 #define SHARD_REAP_BATCH 4096
 #endif
@@ -37,7 +38,7 @@ struct shard_group {
 
 struct shard_listener {
     int fd; // owned by the caller until shard_fini
-    bool tls;
+    bool tls, proxy;
 };
 
 struct shard_options {
@@ -90,9 +91,13 @@ struct shard {
     enum shard_phase phase;              // as last seen
     uint64_t phase_since_ms;
     uint32_t drain_cursor, drain_total, drain_closed;
-    uint32_t accepting;                     // bit i: listener i is armed
-    bool zerocopy;                          // the memory could be registered
-    _Atomic(struct tls_context *) next_tls; // from the control thread; taken by the next tick
+    uint32_t accepting[SHARD_LISTENERS]; // bit n: accept n of this listener is armed
+    uint32_t accepts_armed;              // on all listeners
+    struct ring_peer peers[SHARD_LISTENERS][SHARD_ACCEPTS];
+    bool zerocopy; // the memory could be registered
+    // From the control thread; taken by the next tick.
+    _Atomic(struct tls_context *) next_tls;
+    _Atomic(struct gate *) next_gate;
     bool event_armed;
     uint64_t (*clock_ms)(void);      // clock_monotonic_ms, or a simulation's
     uint64_t (*clock_unix_ms)(void); // clock_realtime_ms, or a simulation's
@@ -116,6 +121,9 @@ void shard_fini(struct shard *shard);
 // Thread: any. What new TLS connections are to use from now on; before shard_start when a listener
 // has TLS. Owner: takes the context.
 void shard_set_tls(struct shard *shard, struct tls_context *tls);
+
+// Thread: any. Who is let in from now on. Owner: takes the gate.
+void shard_set_gate(struct shard *shard, struct gate *gate);
 
 // Thread: any. The phase, or what else the shard looks at in a tick, has changed.
 void shard_interrupt(struct shard *shard);

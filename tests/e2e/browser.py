@@ -17,7 +17,7 @@ ENTER = '\ue007'
 
 
 class Browser:
-    def __init__(self, width=1100, height=800):
+    def __init__(self, width=1100, height=800, flags=()):
         chromium, driver = need('chromium', 'chromedriver')
         self.profile = tempfile.mkdtemp()
         self.port = free_port()
@@ -31,7 +31,7 @@ class Browser:
                          '--no-first-run', '--disable-background-networking',
                          '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
                          '--disable-background-timer-throttling',
-                         f'--user-data-dir={self.profile}', f'--window-size={width},{height}']
+                         f'--user-data-dir={self.profile}', f'--window-size={width},{height}', *flags]
             self.session = self.call('POST', '/session', {'capabilities': {'alwaysMatch': {
                 'goog:chromeOptions': {'binary': chromium, 'args': arguments},
                 'goog:loggingPrefs': {'browser': 'ALL'}}}})['sessionId']

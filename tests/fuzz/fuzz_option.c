@@ -25,7 +25,7 @@ static void check_option(const struct option_row *row, const char *text)
     option_format(row, &value, written);
     memset(&again, 0, sizeof again);
     CHECK(option_parse(row, written, &again, error) == 0);
-    if (row->kind == OPTION_LISTEN || row->kind == OPTION_TEXT)
+    if (option_is_text(row->kind))
         CHECK(strcmp(value.list, again.list) == 0);
     else
         CHECK(value.number == again.number);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/sim.h"
 
+#include "codec/proxy_write.h"
 #include "codec/ws_mask.h"
 #include "codec/ws_write.h"
 #include "sim/fake_tls.h"
@@ -180,14 +181,37 @@ static void say_handshake(struct sim *sim, struct client *client)
     say(client, text, (size_t)len);
 }
 
+// What the load balancer says of it first. Some come from elsewhere, or send none.
+static void say_proxied(struct sim *sim, struct client *client)
+{
+    uint8_t header[PROXY_WRITE_MAX_BYTES];
+    uint8_t from[4] = {192, 168, 0, (uint8_t)(client->index % 5)}, to[4] = {10, 0, 0, 1};
+    struct proxy_endpoints endpoints = {.source = ip_from_v4(from),
+                                        .destination = ip_from_v4(to),
+                                        .source_port = 1000,
+                                        .destination_port = 443,
+                                        .local = sim_chance(sim, 10)};
+    size_t len = sim_chance(sim, 50) ? proxy_v1_write(header, &endpoints)
+                                     : proxy_v2_write(header, &endpoints, sim_chance(sim, 50));
+    if (client->kind == CLIENT_NOISE && sim_chance(sim, 30)) {
+        client->misbehaved = true;
+        len = rand_below(&sim->rand, (uint32_t)len);
+    }
+    say_raw(client, header, len);
+}
+
 void client_connect(struct sim *sim, struct client *client)
 {
     uint32_t narrow =
         NARROW_MIN_BYTES + rand_below(&sim->rand, NARROW_MAX_BYTES - NARROW_MIN_BYTES);
-    int listener = client->has_tls ? SIM_LISTEN_TLS_FD : SIM_LISTEN_FD;
+    int listener = (client->has_tls ? SIM_LISTEN_TLS_FD : SIM_LISTEN_FD) +
+                   (client->has_proxy ? SIM_LISTEN_PROXY_FD : 0);
+    struct ip from = ip_from_v4((const uint8_t[]){10, 0, 0, (uint8_t)(client->index % 4)});
     client->socket = fake_connect(listener + (int)client->shard, client->wide ? WIDE_BYTES : narrow,
-                                  client->wide);
+                                  client->wide, from);
     client->state = CLIENT_SHAKING;
+    if (client->has_proxy)
+        say_proxied(sim, client);
     if (client->has_tls && client->kind == CLIENT_NOISE && sim_chance(sim, 30)) {
         client->has_tls = false; // says no word of TLS
         client->misbehaved = true;
@@ -287,7 +311,8 @@ static bool hear_answer(struct sim *sim, struct client *client)
     client->state = CLIENT_REFUSED;
     client->actions_left = 0;
     client->cut = true;
-    bool full = status == 503 && (sim->few_places || sim->stage == SIM_LEAVING);
+    bool full = (status == 503 || (status == 429 && sim->addresses)) &&
+                (sim->few_places || sim->stage == SIM_LEAVING);
     bool late = status == 408 && sim->stage == SIM_LEAVING;
     if (!client->misbehaved && !full && !late)
         sim_fail(sim, "client %u: status %ld", client->index, status);

@@ -4,7 +4,9 @@
 #include "base/hash.h"
 #include "base/poison.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,7 @@ struct fifo {
 struct fake_socket {
     struct fifo to_client, to_server;
     int listen_fd;
+    struct ip from;
     bool smooth;
     bool client_fin, client_gone, client_reset; // client_gone: its end is closed
     bool server_fin, server_closed;
@@ -49,6 +52,7 @@ struct op {
     uint64_t user_data, target; // target: of a cancel
     uint32_t file;
     int fd;
+    struct ring_peer *peer;
     const uint8_t *bytes;
     const struct msghdr *message;
     uint32_t len, done;
@@ -171,13 +175,14 @@ void fake_world_end(void)
 
 // --- Clients
 
-struct fake_socket *fake_connect(int listen_fd, uint32_t buffer_bytes, bool smooth)
+struct fake_socket *fake_connect(int listen_fd, uint32_t buffer_bytes, bool smooth, struct ip from)
 {
     struct fake_socket *socket = calloc(1, sizeof *socket);
     CHECK(socket && world.pending_count < PENDING_MAX);
     socket->to_client.limit = socket->to_server.limit = buffer_bytes;
     socket->listen_fd = listen_fd;
     socket->smooth = smooth;
+    socket->from = from;
     world.pending[world.pending_count++] = socket;
     return socket;
 }
@@ -473,9 +478,12 @@ static bool attempt_accept(struct ring *ring, struct op *op)
     }
     ring->files[file] = (struct file){.socket = socket};
     ring->files_open++;
-    bool ends = op->cancelled || chance(world.knobs.drop_more);
-    complete(ring, op->user_data, (int32_t)file, ends ? 0 : RING_MORE, NO_FILE);
-    return ends;
+    struct sockaddr_in6 from = {.sin6_family = AF_INET6, .sin6_port = htons(1024)};
+    memcpy(&from.sin6_addr, socket->from.bytes, sizeof socket->from.bytes);
+    memcpy(op->peer->bytes, &from, sizeof op->peer->bytes);
+    op->peer->len = sizeof from;
+    complete(ring, op->user_data, (int32_t)file, 0, NO_FILE);
+    return true;
 }
 
 // --- Operations under way
@@ -707,10 +715,22 @@ static void queue(struct ring *ring, struct op op)
     ring->sq[ring->sq_count++] = op;
 }
 
-void ring_accept(struct ring *ring, int listen_fd, uint64_t user_data)
+void ring_accept(struct ring *ring, int listen_fd, struct ring_peer *peer, uint64_t user_data)
 {
-    queue(ring,
-          (struct op){.kind = K_ACCEPT, .fd = listen_fd, .user_data = user_data, .file = NO_FILE});
+    queue(ring, (struct op){.kind = K_ACCEPT,
+                            .fd = listen_fd,
+                            .peer = peer,
+                            .user_data = user_data,
+                            .file = NO_FILE});
+}
+
+void ring_peer_read(const struct ring_peer *peer, struct ip *address, uint16_t *port)
+{
+    struct sockaddr_in6 from;
+    CHECK(peer->len == sizeof from);
+    memcpy(&from, peer->bytes, sizeof from);
+    memcpy(address->bytes, &from.sin6_addr, sizeof address->bytes);
+    *port = ntohs(from.sin6_port);
 }
 
 void ring_recv(struct ring *ring, uint32_t file, uint64_t user_data)

@@ -38,7 +38,7 @@ bool fake_ring_has_completions(const struct ring *ring);
 
 // In the queue of this listener until the ring accepts it. A `smooth` one never sees a short send
 // while there is room.
-struct fake_socket *fake_connect(int listen_fd, uint32_t buffer_bytes, bool smooth);
+struct fake_socket *fake_connect(int listen_fd, uint32_t buffer_bytes, bool smooth, struct ip from);
 
 // Both return how many bytes were taken.
 size_t fake_client_write(struct fake_socket *socket, const uint8_t *bytes, size_t len);

@@ -81,7 +81,9 @@ void oracle_closed(struct sim *sim, struct client *client, uint16_t code, const 
     if (!fine)
         sim_fail(sim, "client %u: closed with %u %.*s", client->index, code, (int)reason_len,
                  (const char *)reason);
-    if (!client->close_sent || code != 1000)
+    // An answer to the client's own Close has no reason; with one it is the program's wish, which
+    // may have crossed the client's: what it sent behind was not for anybody any more.
+    if (!client->close_sent || code != 1000 || reason_len)
         client->cut = true;
 }
 

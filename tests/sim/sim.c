@@ -2,6 +2,7 @@
 #include "sim/sim.h"
 
 #include "base/log.h"
+#include "conn/conn_route.h"
 #include "shard/registry.h"
 
 #include <stdarg.h>
@@ -107,15 +108,21 @@ static void run_shard(void *context)
     }
 }
 
-static void no_page(void *context, const char *path, size_t path_len, struct conn_page *page)
+static void no_page(void *context, struct conn *conn, struct conn_page *page)
 {
     (void)context;
-    page->status = path_len == 1 && *path == '/' ? 200 : 404;
+    page->status = conn->http->request.path.len == 1 ? 200 : 404;
     page->body = "hello\n";
     page->body_bytes = 6;
 }
 
-static const struct conn_ops conn_ops = {.page = no_page};
+static void upgrade(void *context, struct conn *conn, struct conn_decision *decision)
+{
+    (void)context;
+    conn_route(conn->http, decision);
+}
+
+static const struct conn_ops conn_ops = {.page = no_page, .upgrade = upgrade};
 
 static uint32_t pick(struct sim *sim, uint32_t from, uint32_t to)
 {
@@ -145,11 +152,29 @@ static struct shard_options choose_options(struct sim *sim)
         .conn_ops = &conn_ops,
         .max_connections = sim->few_places ? pick(sim, 4, 12) : SIM_CLIENTS_MAX,
         .max_rooms = 16,
-        .listener_count = sim->tls ? 2 : 1,
+        .listener_count = sim->tls ? 4 : 2,
     };
+    options.conn.proxies = &sim->proxies;
+    options.conn.addresses = sim->addresses;
     sim->always_behind = options.limits.zerocopy_threshold_bytes || sim->max_message > 4000 ||
                          sim->embedded || sim->tls;
     return options;
+}
+
+static struct shard_listener choose_listener(unsigned n, uint16_t shard)
+{
+    bool proxy = n & 1, tls = n & 2;
+    int fd = (tls ? SIM_LISTEN_TLS_FD : SIM_LISTEN_FD) + (proxy ? SIM_LISTEN_PROXY_FD : 0);
+    return (struct shard_listener){.fd = fd + shard, .tls = tls, .proxy = proxy};
+}
+
+static void choose_limits(struct sim *sim)
+{
+    char error[128];
+    struct address_limits_options options = {.connections = pick(sim, 1, 5), .capacity = 256};
+    CHECK(ip_nets_parse("10.0.0.0/8", &sim->proxies, error, sizeof error) == 0);
+    if (sim->few_places && sim_chance(sim, 50))
+        CHECK(address_limits_create(&sim->addresses, &options) == 0);
 }
 
 static void create_shards(struct sim *sim)
@@ -173,8 +198,8 @@ static void create_shards(struct sim *sim)
         sim->shards[i] = shard;
         shard->sim = sim;
         options.index = i;
-        options.listeners[0].fd = SIM_LISTEN_FD + i;
-        options.listeners[1] = (struct shard_listener){.fd = SIM_LISTEN_TLS_FD + i, .tls = true};
+        for (unsigned n = 0; n < options.listener_count; n++)
+            options.listeners[n] = choose_listener(n, i);
         options.send_memory = options.registered = NULL;
         if (sim_chance(sim, 80)) {
             options.send_memory = shard->memory = aligned_alloc(CACHE_LINE_BYTES, POOL_BYTES);
@@ -230,6 +255,7 @@ static void choose_client(struct sim *sim, uint32_t index)
     }
     uint32_t dice = rand_below(&sim->rand, 100);
     client->has_tls = sim->tls && sim_chance(sim, 60);
+    client->has_proxy = sim_chance(sim, 30);
     client->kind = dice < 70 ? CLIENT_MEMBER : dice < 88 ? CLIENT_ECHO : CLIENT_NOISE;
     client->without_self = sim_chance(sim, 30);
     client->wide = sim_chance(sim, 30);
@@ -421,6 +447,8 @@ static void destroy(struct sim *sim)
     free(sim->messages);
     if (sim->client_tls)
         tls_context_destroy(sim->client_tls);
+    if (sim->addresses)
+        address_limits_destroy(sim->addresses);
 }
 
 void sim_run(uint64_t seed)
@@ -451,6 +479,7 @@ void sim_run(uint64_t seed)
     if (sim->few_places && sim_chance(sim, 50))
         knobs.max_files = pick(sim, 8, 16);
     fake_world_begin(&sim->rand, &knobs, on_enter);
+    choose_limits(sim);
     create_shards(sim);
     sim->room_count = pick(sim, 1, sim->few_places ? 2 : SIM_ROOMS_MAX);
     sim->client_count = pick(sim, sim->room_count, sim_chance(sim, 30) ? SIM_CLIENTS_MAX : 16);

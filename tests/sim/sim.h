@@ -19,6 +19,7 @@
 #define SIM_START_MS         1000000
 #define SIM_LISTEN_FD        5000
 #define SIM_LISTEN_TLS_FD    5100
+#define SIM_LISTEN_PROXY_FD  200 // on top of either
 
 enum client_kind { CLIENT_OBSERVER, CLIENT_MEMBER, CLIENT_ECHO, CLIENT_NOISE };
 enum client_state { CLIENT_WAITING, CLIENT_SHAKING, CLIENT_OPEN, CLIENT_REFUSED, CLIENT_GONE };
@@ -53,7 +54,7 @@ struct client {
     bool reckless;     // may go at any time
     bool eager;        // does not wait for the 101
     bool never_reads;  // from the handshake on
-    bool has_tls;
+    bool has_tls, has_proxy;
     uint32_t stops; // how often it will stop reading for a while
     uint64_t stopped_until;
     bool ever_stopped;
@@ -103,6 +104,8 @@ struct sim {
     struct tls_context *client_tls;
     bool interrupted; // the shards were told to stop while clients were active
     uint32_t max_message;
+    struct ip_nets proxies;
+    struct address_limits *addresses; // or NULL
     struct shard_group group;
     struct sim_shard *shards[SIM_SHARDS_MAX];
     uint32_t room_count, client_count;

@@ -245,6 +245,41 @@ Test(log, places_are_limited_separately)
     cr_assert_eq(line_count(logged()), 6);
 }
 
+static void take(void *context, enum log_level level, const char *text)
+{
+    snprintf(context, 256, "%s: %s", log_level_name(level), text);
+}
+
+Test(log, a_sink_takes_this_threads_lines)
+{
+    char taken[256] = "";
+    struct log_sink sink = {.write = take, .context = taken, .level = LOG_WARN};
+    cr_assert_null(log_set_sink(&sink));
+    cr_assert_eq(log_level(), LOG_WARN);
+    log_info("below its level");
+    cr_assert_str_eq(taken, "");
+    log_warn("a\n%d", 7);
+    cr_assert_str_eq(taken, "warn: a\\x0a7");
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, log_from_thread, NULL), 0);
+    pthread_join(thread, NULL);
+    cr_assert(matches(logged(), " info from a thread\n$"), "another thread's go where they went");
+    cr_assert_eq(log_set_sink(NULL), &sink);
+    log_info("back");
+    cr_assert(matches(logged(), " info back\n$"));
+}
+
+Test(log, print_takes_escaped_text)
+{
+    static char text[5000];
+    log_print(LOG_WARN, "shard=3", "a\\x0ab");
+    cr_assert(matches(logged(), "^" TIME_PATTERN " warn shard=3 a\\\\x0ab\n$"));
+    memset(text, 'x', sizeof(text) - 1);
+    log_print(LOG_WARN, "", text);
+    cr_assert_eq(line_count(logged()), 1);
+    cr_assert_leq(strlen(output), 1024);
+}
+
 Test(log, errno_survives_a_failing_write)
 {
     log_set_fd(-1);

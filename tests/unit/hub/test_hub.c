@@ -54,8 +54,9 @@ static uint32_t local_slot(void *context, uint64_t id)
     return connection_id_shard(id) == shard_of(context) ? connection_id_slot(id) : SLAB_NONE;
 }
 
-static void joined(void *context, uint32_t connection, bool accepted)
+static void joined(void *context, uint32_t connection, const struct room_name *name, bool accepted)
 {
+    cr_assert(name->len > 0);
     w->members[shard_of(context)][connection].acknowledged = accepted;
 }
 

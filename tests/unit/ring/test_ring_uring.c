@@ -5,6 +5,7 @@
 
 #include "ring/sock.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <poll.h>
@@ -72,11 +73,19 @@ static struct pair new_pair(void)
     cr_assert(sock_parse("127.0.0.1:0", &address, error, sizeof error) == 0);
     p.listener = sock_listen(&address, 16);
     cr_assert(p.listener >= 0);
-    ring_accept(p.ring, p.listener, 1);
+    struct ring_peer peer;
+    ring_accept(p.ring, p.listener, &peer, 1);
     p.client = client_of(p.listener);
     struct ring_completion c = next(p.ring);
-    cr_assert(c.user_data == 1 && c.result >= 0 && (c.flags & RING_MORE));
+    cr_assert(c.user_data == 1 && c.result >= 0 && !(c.flags & RING_MORE));
     p.file = (uint32_t)c.result;
+    struct ip from;
+    uint16_t port;
+    char text[IP_TEXT_BYTES];
+    ring_peer_read(&peer, &from, &port);
+    cr_assert_str_eq(ip_format(from, text), "127.0.0.1");
+    cr_assert(sock_local(p.client, &address) == 0);
+    cr_assert_eq(port, ntohs(((struct sockaddr_in *)(void *)&address.storage)->sin_port));
     return p;
 }
 

@@ -73,6 +73,18 @@ static const struct {
     {"tls_ticket_key", "", "ticket.key", NULL},
     {"tls_client_auth", "off", "required", "maybe"},
     {"tls_client_ca", "", "ca.pem", NULL},
+    {"proxy_networks", "127.0.0.0/8,::1", "10.0.0.0/8,2001:db8::/32", "10.0.0.1/8"},
+    {"address_connections", "0", "9", "x"},
+    {"address_rate", "0", "9", "-1"},
+    {"message_rate", "0", "9", "1k"},
+    {"byte_rate", "0", "64k", "fast"},
+    {"user", "", "nobody", NULL},
+    {"origins", "", "https://a.example,same", "example.org"},
+    {"auth", "off", "optional", "on"},
+    {"auth_keys", "", "keys.json", NULL},
+    {"auth_audience", "", "chat", NULL},
+    {"auth_issuer", "", "https://id.example", NULL},
+    {"auth_leeway", "30s", "0", "2h"},
 };
 #define OPTIONS (sizeof options / sizeof *options)
 
@@ -203,6 +215,23 @@ Test(config, what_is_wrong_is_told_in_one_line)
         if (wrong[i].file)
             unlink(path);
     }
+}
+
+Test(config, a_value_may_go_on_in_further_lines)
+{
+    write_file("origins = https://a.example,\n    https://b.example,\n\thttps://c.example\n"
+               "threads = 3\n");
+    cr_assert_eq(load("--config FILE", ""), 0, "%s", error);
+    cr_assert_str_eq(config.origins, "https://a.example, https://b.example, https://c.example");
+    cr_assert_eq(config.threads, 3);
+    unlink(path);
+    write_file("origins = https://a.example,\n    nonsense\nthreads = 3\n");
+    cr_assert_eq(load("--config FILE", ""), -EINVAL);
+    cr_assert(strstr(error, ":1: origins: 'nonsense' is no origin"), "%s", error);
+    unlink(path);
+    write_file("threads = 1\n  2\n");
+    cr_assert_eq(load("--config FILE", ""), -EINVAL);
+    unlink(path);
 }
 
 Test(config, a_line_that_is_too_long_is_not_cut)

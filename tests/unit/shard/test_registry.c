@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "codec/ws_write.h"
+#include "conn/conn_route.h"
 #include "ring/sock.h"
 
 #include <criterion/criterion.h>
@@ -26,12 +27,18 @@ static uint64_t skewed_ms(void)
     return clock_monotonic_ms() + skew_ms;
 }
 
-static void page(void *context, const char *path, size_t len, struct conn_page *out)
+static void page(void *context, struct conn *conn, struct conn_page *out)
 {
-    (void)context, (void)path, (void)len, (void)out;
+    (void)context, (void)conn, (void)out;
 }
 
-static const struct conn_ops ops = {.page = page};
+static void upgrade(void *context, struct conn *conn, struct conn_decision *decision)
+{
+    (void)context;
+    conn_route(conn->http, decision);
+}
+
+static const struct conn_ops ops = {.page = page, .upgrade = upgrade};
 
 static struct shard_options options(uint16_t index)
 {

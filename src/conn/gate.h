@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+//
+// Who gets in: the Origin of a browser's page, and a token at the upgrade (RFC 6750: the header
+// Authorization: Bearer, or ?token= in the target, never both). A gate does not change; a new
+// configuration makes a new one.
+//
+// Thread: one shard's.
+#pragma once
+
+#include "codec/http_parse.h"
+#include "codec/jwt.h"
+#include "conn/origins.h"
+
+enum gate_auth { GATE_OFF, GATE_OPTIONAL, GATE_REQUIRED };
+
+struct gate {
+    struct origins origins;
+    enum gate_auth auth;
+    struct jwt_keys *keys;   // owned; NULL when auth is GATE_OFF
+    char *audience, *issuer; // owned; NULL: not asked for
+    uint64_t leeway_s;
+};
+
+// Takes what `gate` owns with it.
+void gate_destroy(struct gate *gate);
+
+struct gate_answer {
+    int status;         // 0: let in; else of the HTTP answer
+    const char *text;   // a sentence for its body
+    const char *reason; // one word for the log
+};
+
+// Judges an upgrade. subject: of the client's TLS certificate, or NULL; it counts as who the client
+// is where there is no token. On status 0, *claims belongs to the caller; NULL: nothing is known of
+// the client, and nothing is forbidden.
+struct gate_answer gate_judge(const struct gate *gate, const struct http_parser *http,
+                              const char *subject, uint64_t unix_s, struct claims **claims);

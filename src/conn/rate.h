@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+//
+// A rate limit in one number (GCRA, ITU-T I.371): what has been used is paid for up to a time, and
+// who has run up more than a burst's worth of debt is over the limit. A single large item is always
+// allowed to somebody without debt. Time is an argument.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RATE_BURST_US 2000000 // two seconds' worth
+
+// Zeroed = nothing used yet.
+struct rate {
+    uint64_t paid_until_us;
+};
+
+// Uses `amount` of a limit of `per_second`. False: over the limit, and nothing is used.
+static inline bool rate_use(struct rate *rate, uint64_t amount, uint64_t per_second,
+                            uint64_t now_ms)
+{
+    uint64_t now_us = now_ms * 1000;
+    if (rate->paid_until_us > now_us + RATE_BURST_US)
+        return false;
+    uint64_t from = rate->paid_until_us > now_us ? rate->paid_until_us : now_us;
+    rate->paid_until_us = from + amount * 1000000 / per_second;
+    return true;
+}

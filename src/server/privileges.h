@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+//
+// Root binds low ports and reads keys; serving needs none of its rights.
+#pragma once
+
+#include "base/check.h"
+
+// Becomes this user for good, with its groups ("": nothing happens). Before any thread exists.
+// Returns 0, or -errno with a sentence in error.
+MUST_USE int privileges_drop(const char *user, char *error, size_t error_bytes);
