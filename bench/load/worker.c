@@ -20,6 +20,7 @@
 #define FILES_SPARE       4
 #define GATHER_NS         UINT64_C(250000) // how long to wait for a batch
 #define GATHER_SHARE      32               // of what is under way makes a batch
+#define GATHER_SHARE_OPEN 128              // the same in an open loop
 #define GATHER_MAX        64
 #define MOST_DECAY        512                // of it is forgotten each round
 #define IDLE_WAIT_NS      UINT64_C(20000000) // how late a change of phase may be seen
@@ -138,16 +139,18 @@ static uint64_t under_way(const struct worker *worker)
 }
 
 // How many completions are worth waking up for. A wake-up costs more than a message does, but
-// waiting delays what we time. Open loop: a 32nd of the deliveries that are under way. Closed loop:
-// a 32nd of the most that there were lately, so that a fan-out is read in 32 steps of the same
-// size, but never more than can still come: nothing waits longer for its next round.
+// waiting delays what we time. Open loop, where latencies are to be right: a 128th of the
+// deliveries that are under way. Closed loop, where our own cost is to be small: a 32nd of the most
+// that there were lately, so that a fan-out is read in 32 steps of the same size, but never more
+// than can still come, so that nothing waits longer for its next round.
 static uint32_t worth_waking(struct worker *worker)
 {
     uint64_t left = under_way(worker), most = worker->most_under_way;
     most -= most / MOST_DECAY;
     most = left > most ? left : most;
     worker->most_under_way = most;
-    uint64_t batch = (worker->bench->options.rate > 0 ? left : most) / GATHER_SHARE;
+    bool open = worker->bench->options.rate > 0;
+    uint64_t batch = open ? left / GATHER_SHARE_OPEN : most / GATHER_SHARE;
     batch = batch < left ? batch : left;
     return batch < 1 ? 1 : batch > GATHER_MAX ? GATHER_MAX : (uint32_t)batch;
 }
