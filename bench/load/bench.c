@@ -169,6 +169,12 @@ struct session {
     uint64_t live_ns, live_delivered;
 };
 
+// A server may accept before it has started its workers, and start more when there is load.
+static void find_children(struct session *session)
+{
+    session->server_count = proc_add_children(session->server_pids, session->server_count);
+}
+
 static void take_sample(struct session *session, struct results_sample *sample)
 {
     pid_t self = getpid();
@@ -307,6 +313,7 @@ static void open_all(struct session *session)
     results->opened_all = counts[COUNT_opened] - counts[COUNT_lost] - counts[COUNT_slow_ended] ==
                           bench->options.connections;
     (void)wait_until(session, clock_monotonic_ns() + bench->options.settle_ns);
+    find_children(session);
     take_sample(session, &results->opened);
 }
 
@@ -333,6 +340,7 @@ static void load(struct session *session)
     atomic_store(&bench->from_ns, from_ns);
     set_phase(bench, PHASE_LOAD);
     bool whole = wait_until(session, from_ns);
+    find_children(session);
     take_sample(session, &results->from);
     whole = whole && wait_until(session, from_ns + bench->options.duration_ns);
     take_sample(session, &results->until);
@@ -357,7 +365,7 @@ static int find_server(struct session *session, char *error, size_t error_bytes)
             return -ECHILD;
         session->server_pids[session->server_count++] = session->spawned;
     }
-    session->server_count = proc_add_children(session->server_pids, session->server_count);
+    find_children(session);
     session->results->has_server = session->server_count > 0;
     struct proc_sample *probe = &session->results->before.server;
     if (session->server_count && !proc_read(probe, session->server_pids, session->server_count)) {
