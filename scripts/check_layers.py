@@ -24,6 +24,7 @@ LAYERS = {
     'embed': 'base ring codec hub net conn shard ringcast',
 }
 BENCH_MAY_USE = 'base ring codec ringcast'
+MICRO_MAY_USE = 'base ring codec hub'  # bench/micro measures single structures
 
 # header pattern -> the only files below src/, include/ and bench/ that may include it
 CONFINED = {
@@ -49,6 +50,8 @@ def allowed_layers(path):
         return {layer, *LAYERS.get(layer, '').split()}, f'src/{layer}'
     if parts[0] == 'include':
         return {'ringcast'}, 'include/'
+    if parts[:2] == ('bench', 'micro'):
+        return set(MICRO_MAY_USE.split()), 'bench/micro/'
     if parts[0] == 'bench':
         return set(BENCH_MAY_USE.split()), 'bench/'
     return None, ''

@@ -21,9 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PORTS_OF_ONE     25000 // below the 28,232 of net.ipv4.ip_local_port_range
-#define PORTS_PER_SOURCE 4000 // of several: the kernel searches long for one of the last free ports
-#define STEP_NS          UINT64_C(250000000) // a signal is seen within that, and the live line drawn
+#define PORTS_OF_ONE     25000               // below the 28,232 of net.ipv4.ip_local_port_range
+#define PORTS_PER_SOURCE 4000                // of several: finding one of the last takes long
+#define STEP_NS          UINT64_C(250000000) // a signal is seen, and the live line drawn
 #define WAKE_NS          UINT64_C(25000000)  // workers see a change of phase within 20 ms
 
 static volatile sig_atomic_t interrupted;
