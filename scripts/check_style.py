@@ -53,6 +53,7 @@ COVERED_ELSEWHERE = {
     'net/net': 'tests/sim',
     'net/output': 'tests/sim',
     'net/slow': 'tests/sim',
+    'shard/adopt': 'tests/sim and tests/unit/embed',
     'shard/broadcast': 'test_registry.c',
     'shard/dispatch': 'tests/sim',
     'shard/drain': 'tests/sim and tests/e2e/lifecycle.py',

@@ -138,7 +138,7 @@ void conns_resume_waiting(struct conns *conns)
 
 // --- Answers to joins
 
-void conn_answer_join(struct conns *conns, struct conn *conn, const struct room_name *name,
+void conn_answer_join(struct conns *conns, struct conn *conn, const uint8_t *name, size_t name_len,
                       bool accepted)
 {
     if (!conns->ops->joined)
@@ -150,7 +150,7 @@ void conn_answer_join(struct conns *conns, struct conn *conn, const struct room_
         conns->answers = larger;
         conns->answer_capacity = capacity;
     }
-    struct room_name *copy = room_name_create(name->hash, name->bytes, name->len);
+    struct room_name *copy = room_name_create(0, name, name_len);
     CHECK(copy);
     conns->answers[conns->answer_count++] =
         (struct conn_answer){.id = conn_id(conns, conn), .name = copy, .accepted = accepted};
@@ -453,6 +453,8 @@ static void on_end(void *context, struct link *link)
             conns->ops->closed(conns->context, conn);
         conns->open_count--;
         counter_add(&conns->counters.websockets, (uint64_t)-1);
+    } else if (conn->adopted && conns->ops->not_adopted) {
+        conns->ops->not_adopted(conns->context, conn->user);
     }
     conn->state = CONN_GONE;
     drop_edge(conns, conn);

@@ -53,6 +53,7 @@ struct conn {
     bool has_tls : 1;
     bool read_only : 1;   // may not publish to its room
     bool join_failed : 1; // JOINING: one of the answers was no
+    bool adopted : 1;     // upgraded by another server
     bool retry : 1;       // PROGRAM: `message` is whole, and waits until the program takes it
 };
 
@@ -131,6 +132,10 @@ struct conn_ops {
     void (*joined)(void *context, struct conn *conn, const struct room_name *name, bool accepted);
     // Last call for a connection that was opened.
     void (*closed)(void *context, struct conn *conn);
+    // A socket of another server could not be taken in; its decision's `user`.
+    void (*not_adopted)(void *context, void *user);
+    // The last member of a room with a user pointer has left this shard. Must not call back.
+    void (*room_ended)(void *context, const struct room_name *name, void *user);
 };
 
 // An answer to a join that the program has still to be told.
@@ -188,9 +193,14 @@ void conn_joined(struct conns *conns, struct conn *conn, const struct room_name 
                  bool accepted);
 
 // Tells the program by ops->joined, once the hub is out of the way: at the next conns_answer_joins.
-void conn_answer_join(struct conns *conns, struct conn *conn, const struct room_name *name,
+void conn_answer_join(struct conns *conns, struct conn *conn, const uint8_t *name, size_t name_len,
                       bool accepted);
 void conns_answer_joins(struct conns *conns);
+
+// A link that is a WebSocket already: joins its rooms and opens it. Owner: takes the claims (or
+// NULL).
+void conn_adopt(struct conns *conns, struct conn *conn, const struct conn_decision *decision,
+                struct claims *claims);
 
 // Starts the close handshake; HTTP connections are just closed. The first reason stays.
 void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason);

@@ -95,17 +95,34 @@ static bool join_rooms(struct conns *conns, struct conn *conn, const struct conn
     return true;
 }
 
+static void refuse(struct conns *conns, struct conn *conn, int status, const char *text)
+{
+    if (conn->adopted) // it has had its 101 from somebody else
+        link_abort(conns->net, &conn->link, CLOSE_REASON_OVERLOADED);
+    else
+        conn_http_refuse(conns, conn, status, text);
+}
+
+// What was asked for has been done.
+static void enter(struct conns *conns, struct conn *conn)
+{
+    if (conn->adopted)
+        conn_set_open(conns, conn);
+    else
+        conn_http_switch(conns, conn);
+}
+
 static void enter_rooms(struct conns *conns, struct conn *conn,
                         const struct conn_decision *decision)
 {
     for (unsigned i = 0; i < decision->room_count; i++)
         if (!may_enter(conn, &decision->rooms[i])) {
             counter_add(&conns->counters.rooms_refused, 1);
-            conn_http_refuse(conns, conn, 403, "the token does not open this room");
+            refuse(conns, conn, 403, "the token does not open this room");
             return;
         }
     if (!join_rooms(conns, conn, decision)) {
-        conn_http_refuse(conns, conn, 503, "there is no place for another room");
+        refuse(conns, conn, 503, "there is no place for another room");
         return;
     }
     if (decision->mode == CONN_ROOM) {
@@ -115,14 +132,14 @@ static void enter_rooms(struct conns *conns, struct conn *conn,
     if (conn->joins_pending)
         conn->state = CONN_JOINING;
     else
-        conn_http_switch(conns, conn);
+        enter(conns, conn);
 }
 
 void conn_joined(struct conns *conns, struct conn *conn, const struct room_name *name,
                  bool accepted)
 {
     if (conn->state == CONN_OPEN)
-        conn_answer_join(conns, conn, name, accepted);
+        conn_answer_join(conns, conn, name->bytes, name->len, accepted);
     if (conn->state != CONN_JOINING || conn->link.state != LINK_UP)
         return;
     conn->joins_pending--;
@@ -132,14 +149,22 @@ void conn_joined(struct conns *conns, struct conn *conn, const struct room_name 
         return;
     if (conn->join_failed) {
         conn->state = CONN_HTTP;
-        conn_http_refuse(conns, conn, 503, "there is no place for another room");
+        refuse(conns, conn, 503, "there is no place for another room");
     } else {
-        conn_http_switch(conns, conn);
+        enter(conns, conn);
     }
     link_resume(conns->net, &conn->link);
 }
 
 // --- The decision
+
+static void follow(struct conns *conns, struct conn *conn, const struct conn_decision *decision)
+{
+    CHECK(decision->mode != CONN_ROOM || decision->room_count > 0);
+    conn->mode = (uint8_t)decision->mode;
+    conn->exclude_self = decision->exclude_self;
+    enter_rooms(conns, conn, decision);
+}
 
 void conn_upgrade(struct conns *conns, struct conn *conn)
 {
@@ -152,10 +177,22 @@ void conn_upgrade(struct conns *conns, struct conn *conn)
         conn_http_refuse(conns, conn, decision.status, decision.text);
         return;
     }
-    CHECK(decision.mode != CONN_ROOM || decision.room_count > 0);
-    conn->mode = (uint8_t)decision.mode;
-    conn->exclude_self = decision.exclude_self;
-    enter_rooms(conns, conn, &decision);
+    follow(conns, conn, &decision);
+}
+
+void conn_adopt(struct conns *conns, struct conn *conn, const struct conn_decision *decision,
+                struct claims *claims)
+{
+    if (conn->link.state != LINK_UP) {
+        claims_destroy(claims);
+        return;
+    }
+    conn->adopted = true;
+    conn->user = decision->user;
+    if (claims && !conn_take_claims(conns, conn, claims))
+        link_abort(conns->net, &conn->link, CLOSE_REASON_INTERNAL);
+    else
+        follow(conns, conn, decision);
 }
 
 void conn_http_switch(struct conns *conns, struct conn *conn)

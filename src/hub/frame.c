@@ -114,6 +114,16 @@ struct frame *frame_create(struct frame_pool *pool, uint32_t capacity)
     return frame;
 }
 
+struct frame *frame_create_foreign(size_t capacity)
+{
+    struct frame *frame = capacity <= FRAME_MAX_BYTES ? malloc(sizeof *frame + capacity) : NULL;
+    if (!frame)
+        return NULL;
+    *frame = (struct frame){.size_class = FRAME_CLASS_HEAP, .capacity = (uint32_t)capacity};
+    atomic_init(&frame->shard_refs, 1);
+    return frame;
+}
+
 struct frame *frame_grow(struct frame_pool *pool, struct frame *frame, uint32_t capacity)
 {
     if (capacity <= frame->capacity)
@@ -144,7 +154,9 @@ void frame_unref(struct frame_pool *pool, struct frame *frame)
     if (atomic_load_explicit(&frame->shard_refs, memory_order_acquire) != 1 &&
         atomic_fetch_sub_explicit(&frame->shard_refs, 1, memory_order_acq_rel) != 1)
         return;
-    if (frame->pool == pool)
+    if (!frame->pool)
+        free(frame);
+    else if (frame->pool == pool)
         reclaim(pool, frame);
     else
         (void)mpsc_push(&frame->pool->returns, &frame->link);

@@ -19,19 +19,20 @@
 #define FRAME_CLASSES    10 // 128 B << class of memory, bookkeeping included; 64 KiB the largest
 #define FRAME_CLASS_HEAP 0xFF
 #define FRAME_HEADROOM   10 // the longest header of a server's frame
+#define FRAME_MAX_BYTES  (UINT32_MAX / 2)
 
 struct frame_pool;
 
 struct frame {
     _Atomic uint32_t shard_refs;
-    uint32_t len;        // wire bytes
-    uint32_t offset;     // of the first wire byte in data
-    uint32_t capacity;   // of data
-    uint64_t exclude_id; // connection that must not get it (its sender, with ?self=0), or 0
-    struct frame_pool *pool;
-    struct mpsc_node link; // free list, or the way back to its pool
-    uint8_t size_class;    // FRAME_CLASS_HEAP: not in registered memory
-    uint8_t opcode;        // of the message, for who has to re-frame it
+    uint32_t len;            // wire bytes
+    uint32_t offset;         // of the first wire byte in data
+    uint32_t capacity;       // of data
+    uint64_t exclude_id;     // connection that must not get it (its sender, with ?self=0), or 0
+    struct frame_pool *pool; // NULL: of none
+    struct mpsc_node link;   // free list, or the way back to its pool
+    uint8_t size_class;      // FRAME_CLASS_HEAP: not in registered memory
+    uint8_t opcode;          // of the message, for who has to re-frame it
     uint8_t data[];
 };
 
@@ -58,6 +59,11 @@ void frame_pool_collect(struct frame_pool *pool);
 // out.
 MUST_USE struct frame *frame_create(struct frame_pool *pool, uint32_t capacity);
 
+// Thread: any. A frame of no pool, for threads that have none: its memory is malloc'd, and freed by
+// whoever drops the last reference. NULL when memory has run out, or capacity is above
+// FRAME_MAX_BYTES.
+MUST_USE struct frame *frame_create_foreign(size_t capacity);
+
 // Makes room for at least `capacity` bytes of data. The frame must be private; it may move. On NULL
 // the old frame is unchanged and still the caller's.
 MUST_USE struct frame *frame_grow(struct frame_pool *pool, struct frame *frame, uint32_t capacity);
@@ -76,5 +82,6 @@ static inline bool frame_registered(const struct frame *frame)
 // Thread: a shard that holds a reference.
 void frame_ref(struct frame *frame, uint32_t count);
 
-// Gives one shard's reference back. `pool`: the calling shard's.
+// Gives one shard's reference back. `pool`: the calling shard's; NULL for a thread that has none,
+// and then only for a frame of no pool.
 void frame_unref(struct frame_pool *pool, struct frame *frame);

@@ -108,6 +108,8 @@ static void free_room(struct hub *hub, uint32_t slot)
     struct room *room = slab_at(&hub->rooms, slot);
     if (list_linked(&room->dirty))
         list_remove(&room->dirty);
+    if (room->user)
+        hub->ops->room_ended(hub->context, room->name, room->user);
     map_remove(&hub->rooms_by_name, room->name->hash, slot);
     room_fini(room, hub->runs);
     slab_release(&hub->rooms, slot);
@@ -359,16 +361,32 @@ bool hub_publish(struct hub *hub, uint32_t slot, struct frame *frame)
     return hub_may_publish(hub, slot);
 }
 
+uint16_t hub_home_shard(const struct hub *hub, const uint8_t *bytes, size_t len)
+{
+    return home_shard(hub, hash_bytes(&hub->options.hash_key, bytes, len));
+}
+
+bool hub_may_publish_name(const struct hub *hub, const uint8_t *bytes, size_t len)
+{
+    uint64_t hash;
+    uint32_t slot = find_room(hub, bytes, len, &hash);
+    if (slot != MAP_NONE)
+        return hub_may_publish(hub, slot);
+    uint16_t home = home_shard(hub, hash);
+    return home == hub->options.shard ? home_may_publish(hub, hash, bytes, len)
+                                      : !hub->ops->crowded(hub->context, home);
+}
+
 void hub_publish_name(struct hub *hub, const uint8_t *bytes, size_t len, struct frame *frame)
 {
     uint64_t hash = hash_bytes(&hub->options.hash_key, bytes, len);
-    struct room_name *name = room_name_create(hash, bytes, len);
-    CHECK(name);
     uint16_t home = home_shard(hub, hash);
     if (home == hub->options.shard) {
-        home_publish_name(hub, name, frame);
+        home_publish_name(hub, hash, bytes, len, frame);
         return;
     }
+    struct room_name *name = room_name_create(hash, bytes, len);
+    CHECK(name);
     struct mail mail = {.kind = MAIL_PUBLISH_NAME, .frame = frame, .id = (uint64_t)(uintptr_t)name};
     hub->ops->post(hub->context, home, &mail);
 }
@@ -419,9 +437,12 @@ void hub_receive(struct hub *hub, uint16_t from, const struct mail *mail)
     case MAIL_RESUME:
         hub_room_set_paused(hub, mail->slot, mail->generation, mail->kind == MAIL_PAUSE);
         return;
-    case MAIL_PUBLISH_NAME:
-        home_publish_name(hub, (void *)(uintptr_t)mail->id, mail->frame);
+    case MAIL_PUBLISH_NAME: {
+        struct room_name *name = (void *)(uintptr_t)mail->id;
+        home_publish_name(hub, name->hash, name->bytes, name->len, mail->frame);
+        free(name);
         return;
+    }
     case MAIL_NONE:
     case MAIL_BROADCAST:
     case MAIL_SEND:
@@ -431,9 +452,15 @@ void hub_receive(struct hub *hub, uint16_t from, const struct mail *mail)
     UNREACHABLE();
 }
 
-uint32_t hub_member_count(const struct hub *hub, const uint8_t *name, size_t name_len)
+struct room *hub_find_room(const struct hub *hub, const uint8_t *name, size_t name_len)
 {
     uint64_t hash;
     uint32_t slot = find_room(hub, name, name_len, &hash);
-    return slot == MAP_NONE ? 0 : ((struct room *)slab_at(&hub->rooms, slot))->count;
+    return slot == MAP_NONE ? NULL : slab_at(&hub->rooms, slot);
+}
+
+uint32_t hub_member_count(const struct hub *hub, const uint8_t *name, size_t name_len)
+{
+    const struct room *room = hub_find_room(hub, name, name_len);
+    return room ? room->count : 0;
 }

@@ -54,6 +54,9 @@ struct hub_ops {
     bool (*crowded)(void *context, uint16_t shard);
     // Publishers of some room may go on: ask hub_may_publish again.
     void (*resumed)(void *context);
+    // The last local member of a room with a user pointer has left. Must not use the hub from
+    // within.
+    void (*room_ended)(void *context, const struct room_name *name, void *user);
 };
 
 struct hub_options {
@@ -112,6 +115,12 @@ void hub_publish_name(struct hub *hub, const uint8_t *name, size_t name_len, str
 
 bool hub_may_publish(const struct hub *hub, uint32_t room);
 
+// The same by name, member or not; as far as this shard knows.
+bool hub_may_publish_name(const struct hub *hub, const uint8_t *name, size_t name_len);
+
+// The shard that is the home of this room.
+uint16_t hub_home_shard(const struct hub *hub, const uint8_t *name, size_t name_len);
+
 // Handles one mail of a kind marked "Hub" in mail.h.
 void hub_receive(struct hub *hub, uint16_t from_shard, const struct mail *mail);
 
@@ -138,6 +147,9 @@ static inline bool hub_busy(const struct hub *hub)
 {
     return !list_empty(&hub->dirty) || !list_empty(&hub->flushing);
 }
+
+// The room on this shard, or NULL. Until somebody leaves.
+struct room *hub_find_room(const struct hub *hub, const uint8_t *name, size_t name_len);
 
 // Members of this room on this shard; 0 when there is none.
 uint32_t hub_member_count(const struct hub *hub, const uint8_t *name, size_t name_len);

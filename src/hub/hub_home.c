@@ -135,10 +135,16 @@ void home_publish(struct hub *hub, struct home_address at, struct frame *frame)
     frame_unref(hub->runs->frames, frame);
 }
 
-void home_publish_name(struct hub *hub, struct room_name *name, struct frame *frame)
+bool home_may_publish(const struct hub *hub, uint64_t hash, const uint8_t *name, size_t name_len)
 {
-    uint32_t slot = map_find(&hub->homes_by_name, name->hash, name->bytes, name->len);
-    free(name);
+    uint32_t slot = map_find(&hub->homes_by_name, hash, name, name_len);
+    return slot == MAP_NONE || !((const struct home *)slab_at(&hub->homes, slot))->paused;
+}
+
+void home_publish_name(struct hub *hub, uint64_t hash, const uint8_t *name, size_t name_len,
+                       struct frame *frame)
+{
+    uint32_t slot = map_find(&hub->homes_by_name, hash, name, name_len);
     if (slot == MAP_NONE)
         frame_unref(hub->runs->frames, frame); // nobody is in it
     else

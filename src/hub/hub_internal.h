@@ -19,7 +19,11 @@ void home_leave(struct hub *hub, struct home_address at, uint16_t shard);
 
 // Orders one message and passes it to all sites. Owner: takes the reference.
 void home_publish(struct hub *hub, struct home_address at, struct frame *frame);
-void home_publish_name(struct hub *hub, struct room_name *name, struct frame *frame);
+void home_publish_name(struct hub *hub, uint64_t hash, const uint8_t *name, size_t name_len,
+                       struct frame *frame);
+
+// False while the room's publishers are held. A room without a home has no members.
+bool home_may_publish(const struct hub *hub, uint64_t hash, const uint8_t *name, size_t name_len);
 void home_set_congested(struct hub *hub, struct home_address at, uint16_t shard, bool congested);
 
 // Looks again at the homes that wait for a queue to a site to get shorter.

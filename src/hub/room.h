@@ -63,6 +63,7 @@ struct room {
     struct room_entry *entries;
     struct frame **pending; // published, not yet in a run; each holds one reference
     struct run *run;        // being sent, or NULL
+    void *user;             // the program's
     struct list_node dirty; // in the hub's list exactly when run or pending is not empty
     uint32_t count, capacity;
     uint32_t cursor;

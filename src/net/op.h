@@ -24,6 +24,7 @@ enum op {
     OP_WAKE,          // slot unused: another shard posted something
     OP_EVENT,         // slot unused: a thread without a shard posted something
     OP_CANCEL_ACCEPT, // as OP_ACCEPT
+    OP_ADOPT,         // slot: index of the shard's adoption
     OP_COUNT
 };
 

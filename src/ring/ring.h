@@ -106,6 +106,10 @@ void ring_sendmsg(struct ring *ring, uint32_t file, const struct msghdr *message
 void ring_send_zc(struct ring *ring, uint32_t file, const void *bytes, uint32_t len,
                   uint64_t user_data);
 
+// Takes a descriptor of the process into the table. The result is 1, and *fd is the file then; or
+// -errno. `fd` must stay until the completion; the descriptor stays the caller's to close.
+void ring_adopt(struct ring *ring, int *fd, uint64_t user_data);
+
 // Client's side, for the load tool: opens a socket into the ring's table (result: the file),
 // connects it (address must stay until completion).
 void ring_socket(struct ring *ring, int domain, uint64_t user_data);

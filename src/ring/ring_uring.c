@@ -195,6 +195,14 @@ void ring_send_zc(struct ring *ring, uint32_t file, const void *bytes, uint32_t 
     finish(sqe, user_data, IOSQE_FIXED_FILE);
 }
 
+void ring_adopt(struct ring *ring, int *fd, uint64_t user_data)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_files_update(sqe, fd, 1, 0);
+    sqe->off = IORING_FILE_INDEX_ALLOC;
+    finish(sqe, user_data, 0);
+}
+
 void ring_socket(struct ring *ring, int domain, uint64_t user_data)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);

@@ -83,6 +83,9 @@ static void dispatch(struct shard *shard, const struct ring_completion *c)
     case OP_EVENT:
         shard->event_armed = false;
         return;
+    case OP_ADOPT:
+        shard_on_adopted(shard, c);
+        return;
     case OP_RECV:
     case OP_SEND:
     case OP_CANCEL_RECV:

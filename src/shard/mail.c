@@ -23,8 +23,7 @@ bool shard_mail_visible(struct shard *shard)
     return false;
 }
 
-// One run to one connection that may have gone.
-static void send_to(struct shard *shard, uint64_t id, struct frame *frame)
+void shard_send_frame(struct shard *shard, uint64_t id, struct frame *frame)
 {
     struct link *link = net_find(&shard->net, id);
     const struct conn *conn = (const struct conn *)(const void *)link;
@@ -42,7 +41,7 @@ static void handle(struct shard *shard, uint16_t from, const struct mail *mail)
     if (mail->kind == MAIL_BROADCAST)
         shard_broadcast(shard, mail->frame);
     else if (mail->kind == MAIL_SEND)
-        send_to(shard, mail->id, mail->frame);
+        shard_send_frame(shard, mail->id, mail->frame);
     else
         hub_receive(&shard->hub, from, mail);
 }
@@ -166,6 +165,14 @@ static void resumed(void *context)
     shard->conns.recheck = true;
 }
 
+static void room_ended(void *context, const struct room_name *name, void *user)
+{
+    struct shard *shard = context;
+    const struct conn_ops *ops = shard->options.conn_ops;
+    if (ops->room_ended)
+        ops->room_ended(shard->options.conn_context, name, user);
+}
+
 const struct hub_ops shard_hub_ops = {
     .memberships = memberships,
     .local_slot = local_slot,
@@ -174,4 +181,5 @@ const struct hub_ops shard_hub_ops = {
     .post = post,
     .crowded = crowded,
     .resumed = resumed,
+    .room_ended = room_ended,
 };

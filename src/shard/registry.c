@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-static struct conn *find(struct shard *shard, uint64_t id)
+struct conn *registry_find(struct shard *shard, uint64_t id)
 {
     if (connection_id_shard(id) != shard->options.index)
         return NULL;
@@ -16,24 +16,17 @@ static struct conn *find(struct shard *shard, uint64_t id)
     return conn && conn->state == CONN_OPEN ? conn : NULL;
 }
 
-uint64_t registry_register(struct shard *shard, uint32_t file)
+bool registry_close(struct shard *shard, uint64_t id, uint16_t code, const char *text)
 {
-    struct link_entry entry = {.full = shard->net.open_count >= shard->options.max_connections};
-    link_accepted(&shard->net, file, &entry);
-    return entry.full ? 0 : conn_id(&shard->conns, conn_of(&shard->conns, file));
-}
-
-bool registry_unregister(struct shard *shard, uint64_t id)
-{
-    struct conn *conn = find(shard, id);
+    struct conn *conn = registry_find(shard, id);
     if (conn)
-        conn_close(&shard->conns, conn, CLOSE_REASON_SERVER);
+        conn_close_with(&shard->conns, conn, CLOSE_REASON_SERVER, code, text);
     return conn;
 }
 
 bool registry_touch(struct shard *shard, uint64_t id)
 {
-    struct conn *conn = find(shard, id);
+    struct conn *conn = registry_find(shard, id);
     if (conn)
         conn_touch(&shard->conns, conn);
     return conn;
@@ -47,7 +40,7 @@ uint64_t registry_connection_count(const struct shard_group *group)
     return count;
 }
 
-static bool valid_name(const char *name, size_t len)
+bool registry_name_valid(const char *name, size_t len)
 {
     return len >= 1 && len <= ROOM_NAME_MAX_BYTES && utf8_valid((const uint8_t *)name, len);
 }
@@ -58,52 +51,62 @@ static void update_gather(struct conn *conn)
     conn->link.gather = conn->rooms.count > 1;
 }
 
-enum hub_join registry_join_room(struct shard *shard, uint64_t id, const char *name,
-                                 size_t name_len)
+int registry_join_room(struct shard *shard, uint64_t id, const char *name, size_t name_len)
 {
-    struct conn *conn = find(shard, id);
-    if (!conn || !valid_name(name, name_len))
-        return HUB_REFUSED;
-    enum hub_join joined = hub_join(&shard->hub, conn->link.slot, (const uint8_t *)name, name_len);
+    if (!registry_name_valid(name, name_len))
+        return -EINVAL;
+    struct conn *conn = registry_find(shard, id);
+    if (!conn)
+        return -ESTALE;
+    const uint8_t *bytes = (const uint8_t *)name;
+    enum hub_join joined = hub_join(&shard->hub, conn->link.slot, bytes, name_len);
     update_gather(conn);
-    return joined;
+    if (joined != HUB_PENDING)
+        conn_answer_join(&shard->conns, conn, bytes, name_len, joined == HUB_JOINED);
+    return 0;
 }
 
-bool registry_leave_room(struct shard *shard, uint64_t id, const char *name, size_t name_len)
+int registry_leave_room(struct shard *shard, uint64_t id, const char *name, size_t name_len)
 {
-    struct conn *conn = find(shard, id);
-    if (!conn || !valid_name(name, name_len))
-        return false;
-    bool left = hub_leave(&shard->hub, conn->link.slot, (const uint8_t *)name, name_len);
-    if (left && !hub_is_member(&shard->hub, conn->link.slot, conn->room)) {
+    if (!registry_name_valid(name, name_len))
+        return -EINVAL;
+    struct conn *conn = registry_find(shard, id);
+    if (!conn)
+        return -ESTALE;
+    if (!hub_leave(&shard->hub, conn->link.slot, (const uint8_t *)name, name_len))
+        return -ENOENT;
+    if (conn->mode == CONN_ROOM && conn->room != SLAB_NONE &&
+        !hub_is_member(&shard->hub, conn->link.slot, conn->room)) {
         conn->room = SLAB_NONE; // what it sends from here on goes nowhere
         shard->conns.recheck = true;
     }
     update_gather(conn);
-    return left;
+    return 0;
 }
 
-static int text_frame(struct shard *shard, const char *text, size_t len, struct frame **out)
+int registry_frame(struct shard *shard, enum ws_opcode opcode, const void *bytes, size_t len,
+                   struct frame **out)
 {
-    if (len > UINT32_MAX / 2 || !utf8_valid((const uint8_t *)text, len))
+    if (len > FRAME_MAX_BYTES - FRAME_HEADROOM || (opcode == WS_TEXT && !utf8_valid(bytes, len)))
         return -EINVAL;
     size_t head_bytes = ws_header_bytes(len);
     struct frame *frame = frame_create(&shard->frames, (uint32_t)(head_bytes + len));
     if (!frame)
         return -ENOMEM;
-    ws_header_write(frame->data, WS_TEXT, len);
+    ws_header_write(frame->data, opcode, len);
     if (len)
-        memcpy(frame->data + head_bytes, text, len);
+        memcpy(frame->data + head_bytes, bytes, len);
     frame->len = (uint32_t)(head_bytes + len);
-    frame->opcode = WS_TEXT;
+    frame->opcode = (uint8_t)opcode;
     *out = frame;
     return 0;
 }
 
-int registry_send_text(struct shard *shard, uint64_t id, const char *text, size_t len)
+int registry_send(struct shard *shard, uint64_t id, enum ws_opcode opcode, const void *bytes,
+                  size_t len)
 {
     struct frame *frame;
-    int error = text_frame(shard, text, len, &frame);
+    int error = registry_frame(shard, opcode, bytes, len, &frame);
     if (error)
         return error;
     uint16_t to = connection_id_shard(id);
@@ -115,10 +118,10 @@ int registry_send_text(struct shard *shard, uint64_t id, const char *text, size_
     return 0;
 }
 
-int registry_broadcast_text(struct shard *shard, const char *text, size_t len)
+int registry_broadcast(struct shard *shard, enum ws_opcode opcode, const void *bytes, size_t len)
 {
     struct frame *frame;
-    int error = text_frame(shard, text, len, &frame);
+    int error = registry_frame(shard, opcode, bytes, len, &frame);
     if (error)
         return error;
     frame_ref(frame, shard->group->count - 1U);
@@ -127,13 +130,15 @@ int registry_broadcast_text(struct shard *shard, const char *text, size_t len)
     return 0;
 }
 
-int registry_broadcast_room_text(struct shard *shard, const char *name, size_t name_len,
-                                 const char *text, size_t len, uint64_t exclude_id)
+int registry_publish(struct shard *shard, const char *name, size_t name_len, enum ws_opcode opcode,
+                     const void *bytes, size_t len, uint64_t exclude_id)
 {
     struct frame *frame;
-    if (!valid_name(name, name_len))
+    if (!registry_name_valid(name, name_len))
         return -EINVAL;
-    int error = text_frame(shard, text, len, &frame);
+    if (!hub_may_publish_name(&shard->hub, (const uint8_t *)name, name_len))
+        return -EAGAIN;
+    int error = registry_frame(shard, opcode, bytes, len, &frame);
     if (error)
         return error;
     frame->exclude_id = exclude_id;
@@ -146,14 +151,14 @@ uint32_t registry_sweep_idle(struct shard *shard, uint64_t now_ms, uint64_t *ids
     return conns_sweep(&shard->conns, now_ms, UINT32_MAX, ids, max);
 }
 
-uint32_t registry_close_all(struct shard *shard, enum close_reason reason)
+uint32_t registry_close_all(struct shard *shard, uint16_t code, const char *text)
 {
     uint32_t count = 0;
     for (uint32_t slot = 0; slot < shard->net.high_slot; slot++) {
         struct conn *conn = conn_of(&shard->conns, slot);
         if (conn->link.state != LINK_UP || conn->state != CONN_OPEN)
             continue;
-        conn_close(&shard->conns, conn, reason);
+        conn_close_with(&shard->conns, conn, CLOSE_REASON_SERVER, code, text);
         count++;
     }
     return count;

@@ -17,6 +17,7 @@
 #define SENDS_PER_TICK 512 // of fan-outs: other connections are served between two slices
 #endif
 #define MAIL_PER_TICK   4096 // mails from each peer
+#define INBOX_PER_TICK  4096
 #define TIMERS_PER_TICK 1024
 #define REAPED_MAX      64 // ids named in the log
 #define RETRY_MS        1  // until a full queue to a peer is tried again
@@ -28,6 +29,7 @@ int shard_init(struct shard *shard, const struct shard_options *options)
     memset(shard, 0, sizeof *shard);
     shard->options = *options;
     shard->group = options->group;
+    shard->inbox.limits = options->inbox;
     shard->clock_ms = clock_monotonic_ms;
     shard->clock_unix_ms = clock_realtime_ms;
     shard->event_fd = eventfd(0, EFD_CLOEXEC);
@@ -179,8 +181,10 @@ static int wait_ms(const struct shard *shard)
         uint64_t now_ms = shard->clock_ms();
         at_most(&wait_ms, next_ms > now_ms ? next_ms - now_ms : 0);
     }
-    if (shard_mail_waiting(shard) || shard->conns.retry_count)
+    if (shard_mail_waiting(shard) || shard->conns.retry_count || shard->inbox.taken)
         at_most(&wait_ms, RETRY_MS);
+    if (shard->options.tick_interval_ms)
+        at_most(&wait_ms, shard->options.tick_interval_ms);
     if (shard->phase >= SHARD_DRAINING)
         at_most(&wait_ms, DRAIN_STEP_MS);
     else if (shard->accepts_armed < shard->options.listener_count * SHARD_ACCEPTS)
@@ -195,7 +199,7 @@ static void enter(struct shard *shard)
         // Sequentially consistent: pairs with the fence in wake(); whoever posts after our last
         // look at the queues sees that we sleep and wakes us.
         atomic_store_explicit(&shard->sleeping, true, memory_order_seq_cst);
-        if (shard_mail_visible(shard))
+        if (shard_mail_visible(shard) || shard_inbox_visible(shard))
             wait = 0;
     }
     int error = ring_enter(shard->ring, wait);
@@ -246,7 +250,7 @@ static void flush(struct shard *shard)
 static bool stopped(struct shard *shard)
 {
     return shard->phase >= SHARD_DRAINING && shard->net.open_count == 0 &&
-           shard->accepts_armed == 0;
+           shard->accepts_armed == 0 && shard->adoption_count == 0;
 }
 
 bool shard_tick(struct shard *shard)
@@ -259,16 +263,19 @@ bool shard_tick(struct shard *shard)
     frame_pool_collect(&shard->frames);
     take_handed_over(shard);
 
-    shard_reap(shard);                      // settle, release, then what the kernel finished
-    net_handshakes(&shard->net);            // TLS that had to wait for its turn
-    shard_drain_mail(shard, MAIL_PER_TICK); // what other shards posted
-    sweep(shard);                           // what is due
-    conns_answer_joins(&shard->conns);      // what the hub has answered
-    conns_resume_waiting(&shard->conns);    // publishers that may go on
-    shard_follow_phase(shard);              // draining
-    flush(shard);                           // the only phase that prepares sends
-    net_bury(&shard->net);                  // what has ended
-    shard_flush_mail(shard);                // one batch, at most one wake a peer
+    shard_reap(shard);                        // settle, release, then what the kernel finished
+    net_handshakes(&shard->net);              // TLS that had to wait for its turn
+    shard_drain_mail(shard, MAIL_PER_TICK);   // what other shards posted
+    shard_drain_inbox(shard, INBOX_PER_TICK); // what threads without a shard posted
+    sweep(shard);                             // what is due
+    conns_answer_joins(&shard->conns);        // what the hub has answered
+    conns_resume_waiting(&shard->conns);      // publishers that may go on
+    shard_follow_phase(shard);                // draining
+    flush(shard);                             // the only phase that prepares sends
+    net_bury(&shard->net);                    // what has ended
+    shard_flush_mail(shard);                  // one batch, at most one wake a peer
+    if (shard->options.on_tick)
+        shard->options.on_tick(shard->options.conn_context, shard);
 
     counter_add(&shard->counters.ticks, 1);
     histogram_add(&shard->counters.tick, clock_monotonic_ns() - began_ns);
@@ -292,6 +299,7 @@ bool shard_settle_mail(struct shard *shard)
 void shard_fini(struct shard *shard)
 {
     take_handed_over(shard);
+    shard_drop_inbox(shard);
     net_fini(&shard->net);
     hub_fini(&shard->hub);
     conns_fini(&shard->conns);

@@ -11,11 +11,13 @@
 #include "base/mpsc.h"
 #include "conn/conn.h"
 #include "ring/ring.h"
+#include "shard/inbox.h"
 #include "shard/mailbox.h"
 
 #define SHARD_MAX       64
 #define SHARD_LISTENERS 8
-#define SHARD_ACCEPTS   16 // armed at once on each listener
+#define SHARD_ACCEPTS   16  // armed at once on each listener
+#define SHARD_ADOPTIONS 256 // sockets of other servers on their way into the ring
 #ifndef SHARD_REAP_BATCH
 #define SHARD_REAP_BATCH 4096
 #endif
@@ -49,8 +51,13 @@ struct shard_options {
     struct conn_options conn;
     const struct conn_ops *conn_ops; // context: conn_context
     void *conn_context;
+    // At the end of each tick, or NULL; context: conn_context. At least every tick_interval_ms (0:
+    // only when there is something to do).
+    void (*on_tick)(void *context, struct shard *shard);
+    uint32_t tick_interval_ms;
     uint32_t max_connections; // of this shard
     uint32_t max_rooms;
+    struct inbox_limits inbox;
     struct shard_listener listeners[SHARD_LISTENERS];
     unsigned listener_count;
     void *send_memory; // this shard's part of the registered memory, or NULL
@@ -87,6 +94,9 @@ struct shard {
     struct conns conns;
     struct mailbox mailboxes[SHARD_MAX]; // to each peer
     struct broadcasts broadcasts;
+    struct inbox inbox;
+    struct adoption *adoptions[SHARD_ADOPTIONS];
+    uint32_t adoption_count;
     struct ring_completion *completions; // SHARD_REAP_BATCH
     enum shard_phase phase;              // as last seen
     uint64_t phase_since_ms;

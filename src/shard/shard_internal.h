@@ -19,6 +19,13 @@ void shard_post(struct shard *shard, uint16_t to, const struct mail *mail);
 void shard_flush_mail(struct shard *shard);
 bool shard_mail_waiting(const struct shard *shard);
 
+// One frame to one connection that may have gone. Takes the reference.
+void shard_send_frame(struct shard *shard, uint64_t id, struct frame *frame);
+
+// adopt.c: sockets of other servers. Takes the command's adopt.
+void shard_adopt(struct shard *shard, struct inbox_command *command);
+void shard_on_adopted(struct shard *shard, const struct ring_completion *completion);
+
 // broadcast.c: what goes to every connection. Takes the frame's reference.
 void shard_broadcast(struct shard *shard, struct frame *frame);
 void shard_flush_broadcasts(struct shard *shard, uint32_t budget);

@@ -200,10 +200,27 @@ static void say_proxied(struct sim *sim, struct client *client)
     say_raw(client, header, len);
 }
 
+// It is in once its room is, which the other server does not tell: what it may miss is not counted.
+static void connect_elsewhere(struct sim *sim, struct client *client, uint32_t narrow)
+{
+    int fd;
+    client->socket = fake_connect_elsewhere(client->wide ? WIDE_BYTES : narrow, client->wide, &fd);
+    client->state = CLIENT_OPEN;
+    client->joined = UINT64_MAX;
+    client->has_tls = client->has_proxy = false;
+    if (sim_chance(sim, 50))
+        say_message(sim, client);
+    sim_adopt(sim, client, fd);
+}
+
 void client_connect(struct sim *sim, struct client *client)
 {
     uint32_t narrow =
         NARROW_MIN_BYTES + rand_below(&sim->rand, NARROW_MAX_BYTES - NARROW_MIN_BYTES);
+    if (client->elsewhere) {
+        connect_elsewhere(sim, client, narrow);
+        return;
+    }
     int listener = (client->has_tls ? SIM_LISTEN_TLS_FD : SIM_LISTEN_FD) +
                    (client->has_proxy ? SIM_LISTEN_PROXY_FD : 0);
     struct ip from = ip_from_v4((const uint8_t[]){10, 0, 0, (uint8_t)(client->index % 4)});

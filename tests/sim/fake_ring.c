@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ struct fake_socket {
 
 enum kind {
     K_ACCEPT,
+    K_ADOPT,
     K_RECV,
     K_INLINE,
     K_SEND,
@@ -53,6 +55,7 @@ struct op {
     uint32_t file;
     int fd;
     struct ring_peer *peer;
+    int *adopted;
     const uint8_t *bytes;
     const struct msghdr *message;
     uint32_t len, done;
@@ -102,6 +105,7 @@ static struct {
     uint32_t ring_count;
     struct fake_socket *pending[PENDING_MAX]; // oldest first
     uint32_t pending_count;
+    struct fake_socket *elsewhere[PENDING_MAX]; // by descriptor
 } world;
 
 static bool chance(uint32_t percent)
@@ -170,6 +174,8 @@ void fake_world_end(void)
         world.pending[i]->server_closed = true;
         release_if_over(world.pending[i]);
     }
+    for (int fd = 0; fd < PENDING_MAX; fd++)
+        fake_refuse_elsewhere(fd);
     world.pending_count = 0;
 }
 
@@ -184,6 +190,18 @@ struct fake_socket *fake_connect(int listen_fd, uint32_t buffer_bytes, bool smoo
     socket->smooth = smooth;
     socket->from = from;
     world.pending[world.pending_count++] = socket;
+    return socket;
+}
+
+struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, int *fd)
+{
+    struct fake_socket *socket = calloc(1, sizeof *socket);
+    CHECK(socket);
+    socket->to_client.limit = socket->to_server.limit = buffer_bytes;
+    socket->smooth = smooth;
+    *fd = eventfd(0, EFD_CLOEXEC); // a real one, since it will be closed
+    CHECK(*fd >= 0 && *fd < PENDING_MAX && !world.elsewhere[*fd]);
+    world.elsewhere[*fd] = socket;
     return socket;
 }
 
@@ -486,6 +504,25 @@ static bool attempt_accept(struct ring *ring, struct op *op)
     return true;
 }
 
+static bool finish_adopt(struct ring *ring, struct op *op)
+{
+    struct fake_socket *socket = world.elsewhere[op->fd];
+    uint32_t file = choose_file(ring);
+    CHECK(socket);
+    world.elsewhere[op->fd] = NULL;
+    if (file == NO_FILE) {
+        socket->server_closed = true; // its one descriptor is closed next
+        release_if_over(socket);
+        complete(ring, op->user_data, -ENFILE, 0, NO_FILE);
+        return true;
+    }
+    ring->files[file] = (struct file){.socket = socket};
+    ring->files_open++;
+    *op->adopted = (int)file;
+    complete(ring, op->user_data, 1, 0, NO_FILE);
+    return true;
+}
+
 // --- Operations under way
 
 static bool readable_event(int fd)
@@ -531,6 +568,8 @@ static bool attempt(struct ring *ring, struct op *op)
     switch (op->kind) {
     case K_ACCEPT:
         return attempt_accept(ring, op);
+    case K_ADOPT:
+        return finish_adopt(ring, op);
     case K_RECV:
         return attempt_recv(ring, op);
     case K_SEND:
@@ -731,6 +770,23 @@ void ring_peer_read(const struct ring_peer *peer, struct ip *address, uint16_t *
     memcpy(&from, peer->bytes, sizeof from);
     memcpy(address->bytes, &from.sin6_addr, sizeof address->bytes);
     *port = ntohs(from.sin6_port);
+}
+
+void ring_adopt(struct ring *ring, int *fd, uint64_t user_data)
+{
+    queue(ring,
+          (struct op){
+              .kind = K_ADOPT, .fd = *fd, .adopted = fd, .user_data = user_data, .file = NO_FILE});
+}
+
+void fake_refuse_elsewhere(int fd)
+{
+    struct fake_socket *socket = world.elsewhere[fd];
+    if (!socket)
+        return;
+    world.elsewhere[fd] = NULL;
+    socket->server_closed = true;
+    release_if_over(socket);
 }
 
 void ring_recv(struct ring *ring, uint32_t file, uint64_t user_data)

@@ -40,6 +40,13 @@ bool fake_ring_has_completions(const struct ring *ring);
 // while there is room.
 struct fake_socket *fake_connect(int listen_fd, uint32_t buffer_bytes, bool smooth, struct ip from);
 
+// A connection that another server has accepted, and this process's descriptor of it, for
+// ring_adopt.
+struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, int *fd);
+
+// The server has closed that descriptor without adopting it. Nothing when it has.
+void fake_refuse_elsewhere(int fd);
+
 // Both return how many bytes were taken.
 size_t fake_client_write(struct fake_socket *socket, const uint8_t *bytes, size_t len);
 size_t fake_client_read(struct fake_socket *socket, uint8_t *bytes, size_t max);

@@ -5,6 +5,7 @@
 #include "conn/conn_route.h"
 #include "shard/registry.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,43 +49,122 @@ static void on_enter(struct ring *ring, int wait_ms)
     UNREACHABLE();
 }
 
-// What a program around the shards does between two ticks. Ids are guessed: many are stale.
-static void use_registry(struct sim *sim, struct shard *shard)
-{
-    uint16_t to = (uint16_t)rand_below(&sim->rand, sim->group.count);
-    uint64_t anyone = connection_id(to, 1 + rand_below(&sim->rand, 2), rand_below(&sim->rand, 16));
-    uint64_t mine = connection_id(shard->options.index, connection_id_generation(anyone),
-                                  connection_id_slot(anyone));
+// What a program around the shards does between two ticks: on the shard's own thread, or from
+// outside by its inbox. Ids are guessed: many are stale.
+struct wish {
+    uint16_t to;
+    uint64_t anyone, mine; // ids: on any shard, on this one
     char name[16];
-    size_t len = (size_t)snprintf(name, sizeof name, sim_chance(sim, 70) ? "extra%u" : "r%u",
-                                  rand_below(&sim->rand, sim->room_count));
+    size_t name_len;
+};
+
+static void use_registry(struct sim *sim, struct shard *shard, const struct wish *wish)
+{
+    const char *name = wish->name;
+    int result;
     switch (rand_below(&sim->rand, 8)) {
     case 0:
-        CHECK(registry_broadcast_text(shard, "!all", 4) == 0);
+        CHECK(registry_broadcast(shard, WS_TEXT, "!all", 4) == 0);
         break;
     case 1:
-        CHECK(registry_send_text(shard, anyone, "!one", 4) == 0);
+        CHECK(registry_send(shard, wish->anyone, WS_BINARY, "!one", 4) == 0);
         break;
     case 2:
-        CHECK(registry_broadcast_room_text(shard, name, len, "!room", 5, anyone) == 0);
+        result = registry_publish(shard, name, wish->name_len, WS_TEXT, "!room", 5, wish->anyone);
+        CHECK(result == 0 || result == -EAGAIN);
         break;
     case 3:
     case 4:
         // Not the clients' own rooms: whose join is not a handshake has no place in the oracle.
-        if (*name == 'e' && registry_join_room(shard, mine, name, len) == HUB_JOINED)
-            CHECK(registry_join_room(shard, mine, name, len) == HUB_JOINED);
+        if (*name == 'e' && registry_join_room(shard, wish->mine, name, wish->name_len) == 0)
+            CHECK(registry_join_room(shard, wish->mine, name, wish->name_len) == 0);
         break;
     case 5:
         if (*name == 'e' || sim->takes_out)
-            (void)registry_leave_room(shard, mine, name, len);
+            (void)registry_leave_room(shard, wish->mine, name, wish->name_len);
         break;
     case 6:
-        (void)registry_touch(shard, mine);
+        (void)registry_touch(shard, wish->mine);
         break;
     case 7:
         if (sim_chance(sim, 10))
-            (void)registry_unregister(shard, mine);
+            (void)registry_close(shard, wish->mine, 1000, "as the program wishes");
         break;
+    }
+}
+
+static void released(void *context)
+{
+    ++*(uint32_t *)context;
+}
+
+static void post(struct sim *sim, struct shard *shard, struct inbox_command *command)
+{
+    CHECK(command);
+    bool lends = command->lent.release;
+    if (inbox_post(shard, command))
+        inbox_command_destroy(command);
+    else
+        sim->lent += lends;
+}
+
+static void use_inbox(struct sim *sim, struct shard *shard, const struct wish *wish)
+{
+    struct inbox_command *command;
+    enum inbox_kind kind = (enum inbox_kind)rand_below(&sim->rand, INBOX_CLOSE);
+    bool extra = *wish->name == 'e';
+    if ((kind == INBOX_JOIN && !extra) || (kind == INBOX_LEAVE && !extra && !sim->takes_out))
+        return;
+    uint8_t opcode = kind <= INBOX_SEND ? WS_TEXT : 0;
+    bool lend = opcode && sim_chance(sim, 50);
+    command =
+        inbox_command_create(kind, lend ? 0 : opcode, "!outside", 8, wish->name, wish->name_len);
+    command->name_len = (uint8_t)wish->name_len;
+    command->id = kind == INBOX_PUBLISH ? wish->anyone : wish->mine;
+    command->opcode = opcode;
+    if (lend)
+        command->lent = (struct inbox_lent){"!outside", 8, released, &sim->released};
+    post(sim, shard, command);
+}
+
+static void act_as_program(struct sim *sim, struct shard *shard)
+{
+    struct wish wish = {.to = (uint16_t)rand_below(&sim->rand, sim->group.count)};
+    wish.anyone = connection_id(wish.to, 1 + rand_below(&sim->rand, 2), rand_below(&sim->rand, 16));
+    wish.mine = connection_id(shard->options.index, connection_id_generation(wish.anyone),
+                              connection_id_slot(wish.anyone));
+    wish.name_len =
+        (size_t)snprintf(wish.name, sizeof wish.name, sim_chance(sim, 70) ? "extra%u" : "r%u",
+                         rand_below(&sim->rand, sim->room_count));
+    if (sim_chance(sim, 50))
+        use_registry(sim, shard, &wish);
+    else
+        use_inbox(sim, shard, &wish);
+}
+
+void sim_adopt(struct sim *sim, struct client *client, int fd)
+{
+    struct inbox_adopt *adopt = calloc(1, sizeof *adopt);
+    CHECK(adopt);
+    adopt->fd = fd;
+    adopt->decision.mode = client->kind == CLIENT_ECHO ? CONN_ECHO : CONN_ROOM;
+    adopt->decision.exclude_self = client->without_self;
+    adopt->decision.user = (void *)(uintptr_t)(fd + 1);
+    if (adopt->decision.mode == CONN_ROOM) {
+        struct conn_room_name *room = &adopt->decision.rooms[adopt->decision.room_count++];
+        room->len = (uint8_t)snprintf((char *)room->bytes, sizeof room->bytes, "r%u", client->room);
+    }
+    // What the other server has read too much.
+    adopt->early_bytes =
+        rand_below(&sim->rand, (uint32_t)(client->out.end - client->out.begin) + 1);
+    struct inbox_command *command = inbox_command_create(
+        INBOX_ADOPT, 0, NULL, 0, client->out.at + client->out.begin, adopt->early_bytes);
+    CHECK(command);
+    client->out.begin += adopt->early_bytes;
+    command->adopt = adopt;
+    if (inbox_post(&sim->shards[client->shard]->shard, command)) {
+        inbox_command_destroy(command);
+        fake_refuse_elsewhere(fd);
     }
 }
 
@@ -104,7 +184,7 @@ static void run_shard(void *context)
         if (current->tls && sim_chance(current, 2))
             renew_tls(shard);
         if (current->embedded && current->stage == SIM_ACTIVE && sim_chance(current, 5))
-            use_registry(current, &shard->shard);
+            act_as_program(current, &shard->shard);
     }
 }
 
@@ -122,7 +202,14 @@ static void upgrade(void *context, struct conn *conn, struct conn_decision *deci
     conn_route(conn->http, decision);
 }
 
-static const struct conn_ops conn_ops = {.page = no_page, .upgrade = upgrade};
+static void not_adopted(void *context, void *user)
+{
+    (void)context;
+    fake_refuse_elsewhere((int)(uintptr_t)user - 1);
+}
+
+static const struct conn_ops conn_ops = {
+    .page = no_page, .upgrade = upgrade, .not_adopted = not_adopted};
 
 static uint32_t pick(struct sim *sim, uint32_t from, uint32_t to)
 {
@@ -152,6 +239,7 @@ static struct shard_options choose_options(struct sim *sim)
         .conn_ops = &conn_ops,
         .max_connections = sim->few_places ? pick(sim, 4, 12) : SIM_CLIENTS_MAX,
         .max_rooms = 16,
+        .inbox = {.commands = pick(sim, 1, 64), .bytes = pick(sim, 100, 100000)},
         .listener_count = sim->tls ? 4 : 2,
     };
     options.conn.proxies = &sim->proxies;
@@ -256,6 +344,7 @@ static void choose_client(struct sim *sim, uint32_t index)
     uint32_t dice = rand_below(&sim->rand, 100);
     client->has_tls = sim->tls && sim_chance(sim, 60);
     client->has_proxy = sim_chance(sim, 30);
+    client->elsewhere = sim->embedded && sim_chance(sim, 20);
     client->kind = dice < 70 ? CLIENT_MEMBER : dice < 88 ? CLIENT_ECHO : CLIENT_NOISE;
     client->without_self = sim_chance(sim, 30);
     client->wide = sim_chance(sim, 30);
@@ -445,6 +534,7 @@ static void destroy(struct sim *sim)
         client_free(&sim->clients[i]);
     }
     free(sim->messages);
+    CHECK(sim->lent == sim->released);
     if (sim->client_tls)
         tls_context_destroy(sim->client_tls);
     if (sim->addresses)

@@ -55,6 +55,7 @@ struct client {
     bool eager;        // does not wait for the 101
     bool never_reads;  // from the handshake on
     bool has_tls, has_proxy;
+    bool elsewhere; // connects to another server, which hands it over
     uint32_t stops; // how often it will stop reading for a while
     uint64_t stopped_until;
     bool ever_stopped;
@@ -102,7 +103,8 @@ struct sim {
     bool embedded;      // the program around the shards uses the registry
     bool tls;           // some clients have TLS
     struct tls_context *client_tls;
-    bool interrupted; // the shards were told to stop while clients were active
+    uint32_t lent, released; // payloads of the program's
+    bool interrupted;        // the shards were told to stop while clients were active
     uint32_t max_message;
     struct ip_nets proxies;
     struct address_limits *addresses; // or NULL
@@ -127,6 +129,9 @@ static inline bool sim_chance(struct sim *sim, uint32_t percent)
 }
 
 void numbers_add(struct numbers *numbers, uint32_t number);
+
+// Hands a client over that is connected elsewhere, as this descriptor.
+void sim_adopt(struct sim *sim, struct client *client, int fd);
 
 // --- client.c
 

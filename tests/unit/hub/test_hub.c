@@ -97,8 +97,15 @@ static void resumed(void *context)
     w->resumes++;
 }
 
-static const struct hub_ops ops = {memberships, local_slot, joined, deliver,
-                                   post,        crowded,    resumed};
+static void room_ended(void *context, const struct room_name *name, void *user)
+{
+    (void)context;
+    cr_assert(name->len > 0);
+    ++*(uint32_t *)user;
+}
+
+static const struct hub_ops ops = {memberships, local_slot, joined,  deliver,
+                                   post,        crowded,    resumed, room_ended};
 
 static void set_up(void)
 {

@@ -256,3 +256,29 @@ Test(ring_uring, wakes_on_an_eventfd_and_on_time)
     ring_destroy(ring);
     close(fd);
 }
+
+Test(ring_uring, adopts_a_descriptor_of_the_process)
+{
+    struct ring *ring = new_ring();
+    int pair[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    int fd = pair[0];
+    ring_adopt(ring, &fd, 5);
+    struct ring_completion c = next(ring);
+    cr_assert(c.user_data == 5 && c.result == 1, "%d", c.result);
+    close(pair[0]); // the ring's table holds it
+    ring_send(ring, (uint32_t)fd, "x", 1, 6);
+    c = next(ring);
+    cr_assert(c.user_data == 6 && c.result == 1);
+    char got;
+    cr_assert_eq(read(pair[1], &got, 1), 1);
+    cr_assert_eq(got, 'x');
+    ring_close(ring, (uint32_t)fd, 7);
+    cr_assert_eq(next(ring).result, 0);
+    cr_assert_eq(read(pair[1], &got, 1), 0, "closed");
+    fd = -1;
+    ring_adopt(ring, &fd, 8);
+    cr_assert_lt(next(ring).result, 0);
+    close(pair[1]);
+    ring_destroy(ring);
+}

@@ -1,155 +1,14 @@
 // SPDX-License-Identifier: MIT
-//
-// The registry over two real shards, ticked in turn by one thread, with plain sockets as clients.
 #include "shard/registry.h"
 
-#include "base/clock.h"
 #include "codec/ws_write.h"
-#include "conn/conn_route.h"
-#include "ring/sock.h"
+#include "support/two_shards.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define SHARDS  2
-#define CLIENTS 4
-
-static struct shard shards[SHARDS];
-static struct shard_group group;
-static uint64_t skew_ms; // moves the shards' clock on
-
-static uint64_t skewed_ms(void)
-{
-    return clock_monotonic_ms() + skew_ms;
-}
-
-static void page(void *context, struct conn *conn, struct conn_page *out)
-{
-    (void)context, (void)conn, (void)out;
-}
-
-static void upgrade(void *context, struct conn *conn, struct conn_decision *decision)
-{
-    (void)context;
-    conn_route(conn->http, decision);
-}
-
-static const struct conn_ops ops = {.page = page, .upgrade = upgrade};
-
-static struct shard_options options(uint16_t index)
-{
-    struct sock_address address;
-    char error[160];
-    struct shard_options o = {
-        .index = index,
-        .group = &group,
-        .ring = {.sq_entries = 64, .cq_entries = 512, .recv_buffers = 16, .recv_buffer_bytes = 512},
-        .limits = {.outbound_frames = 64, .outbound_bytes = 1 << 20},
-        .conn = {.max_message_bytes = 1 << 16,
-                 .idle_timeout_ms = 60000,
-                 .handshake_timeout_ms = 10000,
-                 .close_timeout_ms = 1000},
-        .conn_ops = &ops,
-        .max_connections = 16,
-        .max_rooms = 64,
-        .listener_count = 1,
-    };
-    cr_assert(ring_probe(&o.ring.features, error, sizeof error) == 0, "%s", error);
-    cr_assert(sock_parse("127.0.0.1:0", &address, error, sizeof error) == 0);
-    o.listeners[0].fd = sock_listen(&address, 16);
-    cr_assert(o.listeners[0].fd >= 0);
-    return o;
-}
-
-static void tick(int turns)
-{
-    while (turns--)
-        for (int i = 0; i < SHARDS; i++) {
-            shard_interrupt(&shards[i]); // a tick must not wait: there is only this thread
-            (void)shard_tick(&shards[i]);
-        }
-}
-
-static void start(void)
-{
-    group = (struct shard_group){.count = SHARDS, .drain_deadline_ms = 100};
-    group.queues = aligned_alloc(CACHE_LINE_BYTES, sizeof(struct spsc) * SHARDS * SHARDS);
-    for (int i = 0; i < SHARDS * SHARDS; i++)
-        cr_assert(spsc_init(&group.queues[i], 64) == 0);
-    for (uint16_t i = 0; i < SHARDS; i++) {
-        struct shard_options o = options(i);
-        group.shards[i] = &shards[i];
-        cr_assert(shard_init(&shards[i], &o) == 0);
-        shards[i].clock_ms = skewed_ms;
-        cr_assert(shard_start(&shards[i]) == 0);
-    }
-    tick(1);
-}
-
-static void stop(void)
-{
-    atomic_store(&group.phase, SHARD_STOPPING);
-    // A shutdown is done by a kernel thread: it may take a moment.
-    for (int i = 0; i < 2000 && shards[0].net.open_count + shards[1].net.open_count; i++) {
-        tick(1);
-        usleep(100);
-    }
-    tick(2);
-    bool moved = true;
-    while (moved) {
-        moved = false;
-        for (int i = 0; i < SHARDS; i++)
-            moved |= shard_settle_mail(&shards[i]);
-    }
-    for (int i = 0; i < SHARDS; i++) {
-        close(shards[i].options.listeners[0].fd);
-        shard_fini(&shards[i]); // CHECKs that every slot, room and frame is back
-    }
-    for (int i = 0; i < SHARDS * SHARDS; i++)
-        spsc_fini(&group.queues[i]);
-    free(group.queues);
-}
-
-// A client of this shard at /echo. The only connection there is not yet known is its id.
-static int open_client(uint16_t shard, uint64_t *id)
-{
-    static const char request[] = "GET /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
-                                  "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    struct sock_address address;
-    char answer[512];
-    uint32_t slot = shards[shard].net.open_count;
-    cr_assert(sock_local(shards[shard].options.listeners[0].fd, &address) == 0);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert(connect(fd, (const void *)&address.storage, address.bytes) == 0);
-    cr_assert(send(fd, request, sizeof request - 1, 0) == sizeof request - 1);
-    tick(6);
-    ssize_t got = recv(fd, answer, sizeof answer, MSG_DONTWAIT);
-    cr_assert(got > 12 && memcmp(answer, "HTTP/1.1 101", 12) == 0);
-    *id = conn_id(&shards[shard].conns, conn_of(&shards[shard].conns, slot));
-    return fd;
-}
-
-// What has arrived: the payloads of unfragmented frames up to 125 bytes, each ended by '|'.
-static const char *received(int fd)
-{
-    static char out[1024];
-    uint8_t in[1024];
-    size_t len = 0;
-    tick(6);
-    ssize_t got = recv(fd, in, sizeof in, MSG_DONTWAIT);
-    for (ssize_t at = 0; at + 2 <= got; at += 2 + in[at + 1]) {
-        memcpy(out + len, in + at + 2, in[at + 1]);
-        len += in[at + 1];
-        out[len++] = '|';
-    }
-    out[len] = 0;
-    return out;
-}
 
 Test(registry, sends_to_one_connection_of_any_shard)
 {
@@ -157,12 +16,12 @@ Test(registry, sends_to_one_connection_of_any_shard)
     uint64_t near_id, far_id;
     int near = open_client(0, &near_id), far = open_client(1, &far_id);
     cr_assert(registry_connection_count(&group) == 2);
-    cr_assert(registry_send_text(&shards[0], near_id, "near", 4) == 0);
-    cr_assert(registry_send_text(&shards[0], far_id, "far1", 4) == 0);
-    cr_assert(registry_send_text(&shards[0], far_id, "far2", 4) == 0);
+    cr_assert(registry_send(&shards[0], near_id, WS_TEXT, "near", 4) == 0);
+    cr_assert(registry_send(&shards[0], far_id, WS_TEXT, "far1", 4) == 0);
+    cr_assert(registry_send(&shards[0], far_id, WS_TEXT, "far2", 4) == 0);
     cr_assert(strcmp(received(near), "near|") == 0);
     cr_assert(strcmp(received(far), "far1|far2|") == 0);
-    cr_assert(registry_send_text(&shards[0], near_id, "\xff", 1) == -EINVAL);
+    cr_assert(registry_send(&shards[0], near_id, WS_TEXT, "\xff", 1) == -EINVAL);
     close(near);
     close(far);
     stop();
@@ -178,13 +37,13 @@ Test(registry, a_stale_id_reaches_nobody)
     int other = open_client(0, &new_id);
     cr_assert((uint32_t)old_id == (uint32_t)new_id, "the slot is to be the same one");
     cr_assert(old_id != new_id);
-    cr_assert(registry_send_text(&shards[1], old_id, "lost", 4) == 0,
+    cr_assert(registry_send(&shards[1], old_id, WS_TEXT, "lost", 4) == 0,
               "a dead receiver is no error");
-    cr_assert(!registry_unregister(&shards[0], old_id));
+    cr_assert(!registry_close(&shards[0], old_id, 1000, ""));
     cr_assert(!registry_touch(&shards[0], old_id));
-    cr_assert(registry_join_room(&shards[0], old_id, "r", 1) == HUB_REFUSED);
-    cr_assert(!registry_leave_room(&shards[0], old_id, "r", 1));
-    cr_assert(registry_send_text(&shards[1], 0, "nobody", 6) == 0);
+    cr_assert(registry_join_room(&shards[0], old_id, "r", 1) == -ESTALE);
+    cr_assert(registry_leave_room(&shards[0], old_id, "r", 1) == -ESTALE);
+    cr_assert(registry_send(&shards[1], 0, WS_TEXT, "nobody", 6) == 0);
     cr_assert(strcmp(received(other), "") == 0);
     close(other);
     stop();
@@ -203,22 +62,22 @@ Test(registry, rooms_over_both_shards)
     for (size_t r = 0; r < sizeof rooms / sizeof *rooms; r++) {
         for (int i = 0; i < CLIENTS; i++) {
             struct shard *own = &shards[i % SHARDS];
-            cr_assert(registry_join_room(own, id[i], rooms[r], 1) != HUB_REFUSED);
-            cr_assert(registry_join_room(own, id[i], rooms[r], 1) != HUB_REFUSED,
+            cr_assert(registry_join_room(own, id[i], rooms[r], 1) == 0);
+            cr_assert(registry_join_room(own, id[i], rooms[r], 1) == 0,
                       "joining twice changes nothing");
         }
         tick(4);
-        cr_assert(registry_broadcast_room_text(&shards[0], rooms[r], 1, "to all", 6, 0) == 0);
+        cr_assert(registry_publish(&shards[0], rooms[r], 1, WS_TEXT, "to all", 6, 0) == 0);
         tick(4);
-        cr_assert(registry_broadcast_room_text(&shards[1], rooms[r], 1, "not 3", 5, id[3]) == 0);
+        cr_assert(registry_publish(&shards[1], rooms[r], 1, WS_TEXT, "not 3", 5, id[3]) == 0);
         for (int i = 0; i < CLIENTS; i++)
             cr_assert(strcmp(received(fd[i]), i == 3 ? "to all|" : "to all|not 3|") == 0,
                       "room %s, client %d", rooms[r], i);
     }
-    cr_assert(registry_leave_room(&shards[0], id[0], "a", 1));
-    cr_assert(!registry_leave_room(&shards[0], id[0], "a", 1));
+    cr_assert(registry_leave_room(&shards[0], id[0], "a", 1) == 0);
+    cr_assert(registry_leave_room(&shards[0], id[0], "a", 1) == -ENOENT);
     tick(4);
-    cr_assert(registry_broadcast_room_text(&shards[1], "a", 1, "rest", 4, 0) == 0);
+    cr_assert(registry_publish(&shards[1], "a", 1, WS_TEXT, "rest", 4, 0) == 0);
     cr_assert(strcmp(received(fd[0]), "") == 0);
     cr_assert(strcmp(received(fd[1]), "rest|") == 0);
     for (int i = 0; i < CLIENTS; i++)
@@ -232,10 +91,10 @@ Test(registry, unregister_leaves_every_room_whatever_races_it)
     uint64_t gone_id, other_id;
     int gone = open_client(0, &gone_id), other = open_client(1, &other_id);
     for (size_t r = 0; r < sizeof rooms / sizeof *rooms; r++)
-        cr_assert(registry_join_room(&shards[0], gone_id, rooms[r], 1) != HUB_REFUSED);
-    cr_assert(registry_unregister(&shards[0], gone_id));
-    cr_assert(!registry_leave_room(&shards[0], gone_id, "a", 1), "it is closing");
-    cr_assert(registry_join_room(&shards[0], gone_id, "z", 1) == HUB_REFUSED);
+        cr_assert(registry_join_room(&shards[0], gone_id, rooms[r], 1) == 0);
+    cr_assert(registry_close(&shards[0], gone_id, 1000, ""));
+    cr_assert(registry_leave_room(&shards[0], gone_id, "a", 1) == -ESTALE, "it is closing");
+    cr_assert(registry_join_room(&shards[0], gone_id, "z", 1) == -ESTALE);
     close(gone);
     tick(8);
     for (int i = 0; i < SHARDS; i++) {
@@ -254,8 +113,8 @@ Test(registry, broadcasts_reach_every_connection)
     int fd[CLIENTS];
     for (uint16_t i = 0; i < CLIENTS; i++)
         fd[i] = open_client(i % SHARDS, &id[i]);
-    cr_assert(registry_broadcast_text(&shards[1], "one", 3) == 0);
-    cr_assert(registry_broadcast_text(&shards[1], "two", 3) == 0);
+    cr_assert(registry_broadcast(&shards[1], WS_TEXT, "one", 3) == 0);
+    cr_assert(registry_broadcast(&shards[1], WS_TEXT, "two", 3) == 0);
     for (int i = 0; i < CLIENTS; i++)
         cr_assert(strcmp(received(fd[i]), "one|two|") == 0);
     for (int i = 0; i < CLIENTS; i++)
@@ -288,8 +147,8 @@ Test(registry, close_all_says_how_many)
     start();
     uint64_t id;
     int first = open_client(0, &id), second = open_client(0, &id);
-    cr_assert(registry_close_all(&shards[0], CLOSE_REASON_DRAINING) == 2);
-    cr_assert(registry_close_all(&shards[0], CLOSE_REASON_DRAINING) == 0);
+    cr_assert(registry_close_all(&shards[0], 1001, "") == 2);
+    cr_assert(registry_close_all(&shards[0], 1001, "") == 0);
     tick(4);
     uint8_t in[128];
     ssize_t got = recv(first, in, sizeof in, MSG_DONTWAIT);
