@@ -102,7 +102,7 @@ static void on_close_frame(struct worker *worker, struct client *client, const u
                            size_t len)
 {
     char why[64];
-    uint16_t code = len >= 2 ? (uint16_t)(payload[0] << 8 | payload[1]) : 1005;
+    unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 1005;
     if (code == 1008 || code == 1013)
         worker_count(worker, evicted, 1);
     snprintf(why, sizeof why, "closed by the server with %u%s%.*s", code, len > 2 ? " " : "",

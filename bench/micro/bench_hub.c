@@ -129,8 +129,15 @@ static void bench_messages(const char *title, uint32_t together)
 
 int main(void)
 {
-    static const struct hub_ops ops = {memberships_of, local_slot, joined, deliver,
-                                       post,           crowded,    resumed};
+    static const struct hub_ops ops = {
+        .memberships = memberships_of,
+        .local_slot = local_slot,
+        .joined = joined,
+        .deliver = deliver,
+        .post = post,
+        .crowded = crowded,
+        .resumed = resumed,
+    };
     struct hub_options options = {.shard_count = 1, .max_rooms = CONNECTIONS, .hash_key = {{1, 2}}};
     for (uint32_t i = 0; i < CONNECTIONS; i++)
         name_lens[i] = (size_t)snprintf((char *)names[i], sizeof names[i], "room-%u", i);
