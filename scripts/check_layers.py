@@ -20,8 +20,8 @@ LAYERS = {
     'net': 'base ring codec hub',
     'conn': 'base codec hub net',
     'shard': 'base ring codec hub net conn',
-    'server': 'base ring codec hub net conn shard',
     'embed': 'base ring codec hub net conn shard ringcast',
+    'server': 'base ring ringcast',
 }
 BENCH_MAY_USE = 'base ring codec ringcast'
 MICRO_MAY_USE = 'base ring codec hub'  # bench/micro measures single structures

@@ -13,7 +13,7 @@ struct http_answer {
     bool head_only;           // answer to HEAD: the caller sends no body
 };
 
-#define HTTP_ANSWER_HEAD_MAX_BYTES 512
+#define HTTP_ANSWER_HEAD_MAX_BYTES 1024
 
 // Writes status line and headers up to and including the empty line; returns the length.
 size_t http_answer_head_write(char *out, size_t out_max, const struct http_answer *answer);

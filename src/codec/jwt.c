@@ -209,6 +209,34 @@ static enum jwt_result check_audience(const json_t *aud, const char *audience)
     return found || (aud == NULL && audience == NULL) ? JWT_OK : JWT_AUDIENCE;
 }
 
+static enum jwt_result make_claims(const json_t *payload, struct part text, uint64_t exp_s,
+                                   struct claims **claims)
+{
+    switch (claims_create(claims, text.text, text.len, payload, exp_s)) {
+    case CLAIMS_OK:
+        return JWT_OK;
+    case CLAIMS_BAD:
+        return JWT_CLAIM;
+    case CLAIMS_NO_MEMORY:
+        return JWT_NO_MEMORY;
+    }
+    UNREACHABLE();
+}
+
+enum jwt_result jwt_read_payload(const char *text, size_t len, struct claims **claims)
+{
+    uint64_t exp_s;
+    json_t *payload = len <= JWT_MAX_BYTES ? json_strict_parse(text, len, NULL) : NULL;
+    *claims = NULL;
+    if (payload == NULL)
+        return JWT_MALFORMED;
+    enum jwt_result result = JWT_CLAIM;
+    if (read_date(json_object_get(payload, "exp"), &exp_s))
+        result = make_claims(payload, (struct part){text, len}, exp_s, claims);
+    json_decref(payload);
+    return result;
+}
+
 static enum jwt_result read_payload(const json_t *payload, struct part text,
                                     const struct jwt_options *options, struct claims **claims)
 {
@@ -220,15 +248,7 @@ static enum jwt_result read_payload(const json_t *payload, struct part text,
         result = check_audience(json_object_get(payload, "aud"), options->audience);
     if (result != JWT_OK)
         return result;
-    switch (claims_create(claims, text.text, text.len, payload, exp_s)) {
-    case CLAIMS_OK:
-        return JWT_OK;
-    case CLAIMS_BAD:
-        return JWT_CLAIM;
-    case CLAIMS_NO_MEMORY:
-        return JWT_NO_MEMORY;
-    }
-    UNREACHABLE();
+    return make_claims(payload, text, exp_s, claims);
 }
 
 static enum jwt_result check_payload(struct part part, const struct jwt_options *options,

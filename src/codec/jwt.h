@@ -49,6 +49,10 @@ struct jwt_options {
     bool exp_optional;  // a token without `exp` is good for ever
 };
 
+// The claims of a payload whose token somebody else has verified: JWT_OK, _MALFORMED (no JSON
+// object), _CLAIM or _NO_MEMORY.
+MUST_USE enum jwt_result jwt_read_payload(const char *text, size_t len, struct claims **claims);
+
 // JWT_OK: *claims belongs to the caller; its exp_s is `exp` without the leeway, rounded up.
 // Otherwise *claims is NULL.
 //

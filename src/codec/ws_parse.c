@@ -230,7 +230,7 @@ enum ws_result ws_next(struct ws_parser *parser, uint8_t **cursor, uint8_t *end,
 // RFC 6455, section 7.4, and the IANA registry, where 1012 to 1014 came later. 1004 is reserved;
 // 1005, 1006 and 1015 stand for what was never sent; 3000 to 4999 belong to frameworks and
 // applications.
-static bool close_code_legal(uint16_t code)
+bool ws_close_code_legal(uint16_t code)
 {
     if (code >= 3000)
         return code <= 4999;
@@ -245,7 +245,7 @@ enum close_reason ws_close_parse(const uint8_t *payload, size_t len, uint16_t *c
     if (len == 1)
         return CLOSE_REASON_PROTOCOL;
     *code = (uint16_t)(payload[0] << 8 | payload[1]);
-    if (!close_code_legal(*code))
+    if (!ws_close_code_legal(*code))
         return CLOSE_REASON_PROTOCOL;
     return utf8_valid(payload + 2, len - 2) ? CLOSE_REASON_NONE : CLOSE_REASON_NOT_UTF8;
 }

@@ -71,6 +71,9 @@ static inline bool ws_parser_idle(const struct ws_parser *parser)
     return !parser->in_payload && parser->header_have == 0 && parser->message_opcode == 0;
 }
 
+// May be sent in a Close frame (RFC 6455, section 7.4).
+bool ws_close_code_legal(uint16_t code);
+
 // What the peer's Close frame says (RFC 6455, sections 5.5.1 and 7.4): *code becomes 1005 when the
 // payload is empty. Returns CLOSE_REASON_NONE, PROTOCOL (one byte, or a code that must not be sent)
 // or NOT_UTF8 (reason).

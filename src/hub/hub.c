@@ -98,9 +98,9 @@ static uint32_t find_room(const struct hub *hub, const uint8_t *name, size_t len
     return map_find(&hub->rooms_by_name, *hash, name, len);
 }
 
-static uint16_t home_shard(const struct hub *hub, uint64_t hash)
+static uint16_t home_shard(uint16_t shard_count, uint64_t hash)
 {
-    return (uint16_t)((hash >> 32) % hub->options.shard_count);
+    return (uint16_t)((hash >> 32) % shard_count);
 }
 
 static void free_room(struct hub *hub, uint32_t slot)
@@ -159,7 +159,7 @@ static uint32_t create_room(struct hub *hub, const uint8_t *bytes, size_t len, u
     struct room *room = slab_at(&hub->rooms, slot);
     struct room_name *for_home = room_name_create(hash, bytes, len);
     room->name = room_name_create(hash, bytes, len);
-    room->home_shard = home_shard(hub, hash);
+    room->home_shard = home_shard(hub->options.shard_count, hash);
     if (!room->name || !for_home || map_insert(&hub->rooms_by_name, hash, slot)) {
         free(for_home);
         free(room->name);
@@ -361,9 +361,10 @@ bool hub_publish(struct hub *hub, uint32_t slot, struct frame *frame)
     return hub_may_publish(hub, slot);
 }
 
-uint16_t hub_home_shard(const struct hub *hub, const uint8_t *bytes, size_t len)
+uint16_t hub_home_shard(const struct hash_key *key, uint16_t shard_count, const uint8_t *bytes,
+                        size_t len)
 {
-    return home_shard(hub, hash_bytes(&hub->options.hash_key, bytes, len));
+    return home_shard(shard_count, hash_bytes(key, bytes, len));
 }
 
 bool hub_may_publish_name(const struct hub *hub, const uint8_t *bytes, size_t len)
@@ -372,7 +373,7 @@ bool hub_may_publish_name(const struct hub *hub, const uint8_t *bytes, size_t le
     uint32_t slot = find_room(hub, bytes, len, &hash);
     if (slot != MAP_NONE)
         return hub_may_publish(hub, slot);
-    uint16_t home = home_shard(hub, hash);
+    uint16_t home = home_shard(hub->options.shard_count, hash);
     return home == hub->options.shard ? home_may_publish(hub, hash, bytes, len)
                                       : !hub->ops->crowded(hub->context, home);
 }
@@ -380,7 +381,7 @@ bool hub_may_publish_name(const struct hub *hub, const uint8_t *bytes, size_t le
 void hub_publish_name(struct hub *hub, const uint8_t *bytes, size_t len, struct frame *frame)
 {
     uint64_t hash = hash_bytes(&hub->options.hash_key, bytes, len);
-    uint16_t home = home_shard(hub, hash);
+    uint16_t home = home_shard(hub->options.shard_count, hash);
     if (home == hub->options.shard) {
         home_publish_name(hub, hash, bytes, len, frame);
         return;
@@ -446,6 +447,7 @@ void hub_receive(struct hub *hub, uint16_t from, const struct mail *mail)
     case MAIL_NONE:
     case MAIL_BROADCAST:
     case MAIL_SEND:
+    case MAIL_COMMAND:
     case MAIL_KINDS:
         break;
     }

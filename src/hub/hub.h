@@ -118,8 +118,9 @@ bool hub_may_publish(const struct hub *hub, uint32_t room);
 // The same by name, member or not; as far as this shard knows.
 bool hub_may_publish_name(const struct hub *hub, const uint8_t *name, size_t name_len);
 
-// The shard that is the home of this room.
-uint16_t hub_home_shard(const struct hub *hub, const uint8_t *name, size_t name_len);
+// The shard that is the home of this room. Thread: any.
+uint16_t hub_home_shard(const struct hash_key *key, uint16_t shard_count, const uint8_t *name,
+                        size_t name_len);
 
 // Handles one mail of a kind marked "Hub" in mail.h.
 void hub_receive(struct hub *hub, uint16_t from_shard, const struct mail *mail);

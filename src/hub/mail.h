@@ -7,6 +7,7 @@
 #include "base/spsc.h"
 
 struct frame;
+struct inbox_command;
 struct room_name;
 
 enum mail_kind {
@@ -28,6 +29,7 @@ enum mail_kind {
     // Shard to shard:
     MAIL_BROADCAST, // frame (one reference passes): to every open connection
     MAIL_SEND,      // frame (one reference passes); id: the connection
+    MAIL_COMMAND,   // command (ownership passes)
     MAIL_KINDS
 };
 
@@ -39,6 +41,7 @@ struct mail {
     union {
         struct frame *frame;
         struct room_name *name;
+        struct inbox_command *command;
     };
     uint64_t id;
 };

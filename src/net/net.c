@@ -57,7 +57,10 @@ int net_init(struct net *net, const struct net_options *options)
     if (links == MAP_FAILED)
         return -ENOMEM;
     net->links = links;
-    return options->tls || options->proxy ? prepare_fronts(net, options->tls) : 0;
+    int error = options->tls || options->proxy ? prepare_fronts(net, options->tls) : 0;
+    if (error)
+        net_fini(net);
+    return error;
 }
 
 void net_fini(struct net *net)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "server/activation.h"
 
+#include "server/environment.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,15 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static const char *value_of(char **environment, const char *name)
-{
-    size_t len = strlen(name);
-    for (char **v = environment; v && *v; v++)
-        if (strncmp(*v, name, len) == 0 && (*v)[len] == '=')
-            return *v + len + 1;
-    return NULL;
-}
 
 static long number(const char *text)
 {
@@ -48,10 +41,10 @@ static int check_socket(int fd, char *error, size_t error_bytes)
 int activation_read(struct activation *activation, char **environment, int first_fd, char *error,
                     size_t error_bytes)
 {
-    const char *names = value_of(environment, "LISTEN_FDNAMES");
-    long count = number(value_of(environment, "LISTEN_FDS"));
+    const char *names = environment_value(environment, "LISTEN_FDNAMES");
+    long count = number(environment_value(environment, "LISTEN_FDS"));
     activation->count = 0;
-    if (count <= 0 || number(value_of(environment, "LISTEN_PID")) != (long)getpid())
+    if (count <= 0 || number(environment_value(environment, "LISTEN_PID")) != (long)getpid())
         return 0;
     if (count > ACTIVATION_MAX) {
         snprintf(error, error_bytes, "systemd passed more than %d sockets", ACTIVATION_MAX);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "server/certificates.h"
 
-#include "base/rand.h"
+#include "server/addresses.h"
 #include "server/file.h"
-#include "server/listen_spec.h"
-#include "shard/shard.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,44 +10,26 @@
 #include <string.h>
 
 #define FILE_MAX_BYTES     (1 << 20)
-#define TICKET_KEY_MIN     32
 #define TICKET_KEY_MAX     4096
 #define CLIENT_AUTH_OFF    0 // the words of tls_client_auth
 #define CLIENT_AUTH_NEEDED 2
 
 // Everything that was read, until the contexts are made.
 struct material {
-    struct tls_certificate certificates[TLS_CERTIFICATES_MAX];
-    char *chains[TLS_CERTIFICATES_MAX], *keys[TLS_CERTIFICATES_MAX];
-    char names[TLS_CERTIFICATES_MAX][FILE_PATH_MAX_BYTES];
+    struct ringcast_certificate certificates[RINGCAST_CERTIFICATES_MAX];
+    char *chains[RINGCAST_CERTIFICATES_MAX], *keys[RINGCAST_CERTIFICATES_MAX];
+    char names[RINGCAST_CERTIFICATES_MAX][FILE_PATH_MAX_BYTES];
     unsigned count;
-    char *client_ca;
+    char *client_ca, *ticket_key;
 };
-
-void certificates_init(struct certificates *certificates, uint64_t now_s)
-{
-    rand_entropy(certificates->ticket_secret, sizeof certificates->ticket_secret);
-    certificates->ticket_secret_made_s = now_s;
-}
-
-bool certificates_needed(const struct config *config)
-{
-    struct listen_spec specs[SHARD_LISTENERS];
-    char error[OPTION_ERROR_BYTES];
-    int count = listen_specs_parse(config->listen, specs, SHARD_LISTENERS, error, sizeof error);
-    for (int i = 0; i < count; i++)
-        if (specs[i].tls)
-            return true;
-    return false;
-}
 
 static int read_pair(struct material *m, const char *chain, const char *key, char *error,
                      size_t error_bytes)
 {
-    struct tls_certificate *certificate = &m->certificates[m->count];
-    if (m->count == TLS_CERTIFICATES_MAX) {
+    struct ringcast_certificate *certificate = &m->certificates[m->count];
+    if (m->count == RINGCAST_CERTIFICATES_MAX) {
         snprintf(error, error_bytes, "tls_certificate names more than %d files",
-                 TLS_CERTIFICATES_MAX);
+                 RINGCAST_CERTIFICATES_MAX);
         return -EINVAL;
     }
     unsigned i = m->count++;
@@ -92,8 +72,8 @@ static int read_pairs(struct material *m, const struct config *config, char *err
     return -EINVAL;
 }
 
-static int read_client_ca(struct material *m, const struct config *config,
-                          struct tls_options *options, char *error, size_t error_bytes)
+static int read_client_ca(struct material *m, const struct config *config, struct ringcast_tls *tls,
+                          char *error, size_t error_bytes)
 {
     if (config->tls_client_auth == CLIENT_AUTH_OFF)
         return 0;
@@ -103,54 +83,26 @@ static int read_client_ca(struct material *m, const struct config *config,
                  "authorities that sign the clients' certificates");
         return -EINVAL;
     }
-    m->client_ca = file_read(config->tls_client_ca, FILE_MAX_BYTES, &options->client_ca_bytes,
-                             error, error_bytes);
-    options->client_ca = m->client_ca;
-    options->client_required = config->tls_client_auth == CLIENT_AUTH_NEEDED;
+    m->client_ca =
+        file_read(config->tls_client_ca, FILE_MAX_BYTES, &tls->client_ca_bytes, error, error_bytes);
+    tls->client_ca = m->client_ca;
+    tls->client_required = config->tls_client_auth == CLIENT_AUTH_NEEDED;
     return m->client_ca ? 0 : -EINVAL;
 }
 
-// The file may hold any bytes: 32 of them, mixed from all, are the secret.
-static int read_ticket_key(const struct config *config, struct tls_options *options, char *error,
-                           size_t error_bytes)
+// The file may hold any bytes: the key is mixed from all.
+static int read_ticket_key(struct material *m, const struct config *config,
+                           struct ringcast_tls *tls, char *error, size_t error_bytes)
 {
-    size_t len;
     if (!*config->tls_ticket_key)
         return 0;
-    char *bytes = file_read(config->tls_ticket_key, TICKET_KEY_MAX, &len, error, error_bytes);
-    if (!bytes)
-        return -EINVAL;
-    if (len < TICKET_KEY_MIN)
-        snprintf(error, error_bytes,
-                 "%s: %zu bytes are too few for tls_ticket_key: at least %d "
-                 "random ones, as of: openssl rand -out FILE 48",
-                 config->tls_ticket_key, len, TICKET_KEY_MIN);
-    else
-        tls_ticket_secret(bytes, len, options->ticket_secret);
-    options->ticket_secret_is_shared = true;
-    free(bytes);
-    return len < TICKET_KEY_MIN ? -EINVAL : 0;
+    m->ticket_key = file_read(config->tls_ticket_key, TICKET_KEY_MAX, &tls->ticket_key_bytes, error,
+                              error_bytes);
+    tls->ticket_key = m->ticket_key;
+    return m->ticket_key ? 0 : -EINVAL;
 }
 
-static int make_contexts(const struct tls_options *options, struct tls_context **contexts,
-                         unsigned count, uint64_t now_s, char *error, size_t error_bytes)
-{
-    for (unsigned i = 0; i < count; i++) {
-        int result = tls_context_create(&contexts[i], options, now_s, error, error_bytes);
-        if (!result)
-            continue;
-        if (result == -ENOMEM)
-            snprintf(error, error_bytes, "no memory for certificates");
-        while (i--) {
-            tls_context_destroy(contexts[i]);
-            contexts[i] = NULL;
-        }
-        return result;
-    }
-    return 0;
-}
-
-static void drop(struct material *m)
+static void drop(struct material *m, const struct ringcast_tls *tls)
 {
     for (unsigned i = 0; i < m->count; i++) {
         free(m->chains[i]);
@@ -159,38 +111,41 @@ static void drop(struct material *m)
         free(m->keys[i]);
     }
     free(m->client_ca);
+    if (m->ticket_key)
+        explicit_bzero(m->ticket_key, tls->ticket_key_bytes);
+    free(m->ticket_key);
 }
 
-int certificates_load(const struct certificates *certificates, const struct config *config,
-                      struct tls_context **contexts, unsigned count, uint64_t now_s, char *error,
+static int read_material(struct material *m, const struct config *config, struct ringcast_tls *tls,
+                         char *error, size_t error_bytes)
+{
+    int result = read_pairs(m, config, error, error_bytes);
+    if (!result)
+        result = read_client_ca(m, config, tls, error, error_bytes);
+    if (!result)
+        result = read_ticket_key(m, config, tls, error, error_bytes);
+    tls->certificates = m->certificates;
+    tls->certificate_count = m->count;
+    return result;
+}
+
+int certificates_load(const struct config *config, struct ringcast *rc, char *error,
                       size_t error_bytes)
 {
     struct material m = {.count = 0};
-    struct tls_options options = {.certificates = m.certificates,
-                                  .tls13_only = config->tls_min_version == 1,
-                                  .ticket_lifetime_s =
-                                      (uint32_t)((config->tls_ticket_lifetime_ms + 999) / 1000),
-                                  .ticket_secret_made_s = certificates->ticket_secret_made_s};
-    memcpy(options.ticket_secret, certificates->ticket_secret, sizeof options.ticket_secret);
-    for (unsigned i = 0; i < count; i++)
-        contexts[i] = NULL;
-    if (!certificates_needed(config))
+    struct ringcast_tls tls = {.tls13_only = config->tls_min_version == 1,
+                               .ticket_lifetime_s =
+                                   (uint32_t)((config->tls_ticket_lifetime_ms + 999) / 1000)};
+    if (!addresses_have_tls(config->listen))
         return 0;
-    if (!tls_available()) {
+    if (!ringcast_tls_available()) {
         snprintf(error, error_bytes,
-                 "this ringcast was built without TLS (-Dtls=disabled): take "
-                 "tls out of listen");
+                 "this ringcast was built without TLS (-Dtls=disabled): take tls out of listen");
         return -EINVAL;
     }
-    int result = read_pairs(&m, config, error, error_bytes);
+    int result = read_material(&m, config, &tls, error, error_bytes);
     if (!result)
-        result = read_client_ca(&m, config, &options, error, error_bytes);
-    if (!result)
-        result = read_ticket_key(config, &options, error, error_bytes);
-    options.certificate_count = m.count;
-    if (!result)
-        result = make_contexts(&options, contexts, count, now_s, error, error_bytes);
-    drop(&m);
-    explicit_bzero(&options, sizeof options);
+        result = ringcast_set_tls(rc, &tls, error, error_bytes);
+    drop(&m, &tls);
     return result;
 }

@@ -2,7 +2,8 @@
 #include "server/config.h"
 
 #include "base/log.h"
-#include "shard/shard.h"
+#include "ringcast/ringcast.h"
+#include "server/environment.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -257,15 +258,6 @@ static int load_variable(struct config *config, const char *variable,
     return 0;
 }
 
-static const char *variable_value(char **environment, const char *name)
-{
-    size_t len = strlen(name);
-    for (char **v = environment; v && *v; v++)
-        if (strncmp(*v, name, len) == 0 && (*v)[len] == '=')
-            return *v + len + 1;
-    return NULL;
-}
-
 static int load_environment(struct config *config, char **environment,
                             char error[CONFIG_ERROR_BYTES])
 {
@@ -381,7 +373,7 @@ static int check_together(const struct config *config, char error[CONFIG_ERROR_B
 int config_load(struct config *config, int argc, char **argv, char **environment,
                 enum config_action *action, char error[CONFIG_ERROR_BYTES])
 {
-    const char *path = variable_value(environment, ENVIRONMENT_PREFIX "CONFIG");
+    const char *path = environment_value(environment, ENVIRONMENT_PREFIX "CONFIG");
     *action = CONFIG_RUN;
     config_default(config);
     int result = load_flags(NULL, argc, argv, &path, action, error);

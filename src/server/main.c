@@ -2,18 +2,15 @@
 //
 // The command: configuration in, exit code out. 0: ended as asked, 1: could not serve, 2: the
 // configuration is wrong.
-#include "base/clock.h"
 #include "base/log.h"
 #include "server/access.h"
+#include "server/certificates.h"
 #include "server/notify.h"
 #include "server/signals.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
-
-#ifndef RINGCAST_VERSION
-#define RINGCAST_VERSION "unknown"
-#endif
 
 #define COMMENT_COLUMNS 100
 
@@ -90,21 +87,12 @@ static void print_config(struct config *config)
 // What the files that it names hold is a part of the configuration.
 static int check(const struct config *config)
 {
-    struct certificates certificates;
-    struct tls_context *context;
-    struct gate *gate = NULL;
     char error[CONFIG_ERROR_BYTES];
-    uint64_t now_s = clock_realtime_ms() / 1000;
-    certificates_init(&certificates, now_s);
-    if (tls_global_init() || access_load(config, &gate, 1, error, sizeof error) ||
-        certificates_load(&certificates, config, &context, 1, now_s, error, sizeof error)) {
+    if (access_load(config, NULL, error, sizeof error) ||
+        certificates_load(config, NULL, error, sizeof error)) {
         fprintf(stderr, "ringcast: %s\n", error);
         return 2;
     }
-    if (context)
-        tls_context_destroy(context);
-    if (gate)
-        gate_destroy(gate);
     printf("the configuration is right\n");
     return 0;
 }
@@ -123,8 +111,9 @@ static int serve(const struct config *config, int argc, char **argv)
     if (code)
         return code;
     log_set_level(level);
+    ringcast_set_log_level(server.rc, (enum ringcast_level)level);
     signals_serve(&server, &source);
-    server_finish(&server);
+    ringcast_destroy(server.rc);
     log_info("ended");
     return 0;
 }

@@ -2,7 +2,7 @@
 #include "server/notify.h"
 
 #include "base/log.h"
-#include "server/server.h"
+#include "server/environment.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -15,27 +15,17 @@
 
 static struct {
     struct sockaddr_un address;
-    socklen_t address_bytes;   // 0: nobody to tell
-    uint64_t watchdog_ms;      // 0: nobody watches
-    uint64_t next_ms;          // when to look at the shards
-    uint64_t turns[SHARD_MAX]; // of each loop, at the last look
+    socklen_t address_bytes; // 0: nobody to tell
+    uint64_t watchdog_ms;    // 0: nobody watches
+    uint64_t next_ms;        // when to look at the shards
 } notify;
-
-static const char *value_of(char **environment, const char *name)
-{
-    size_t len = strlen(name);
-    for (char **v = environment; v && *v; v++)
-        if (strncmp(*v, name, len) == 0 && (*v)[len] == '=')
-            return *v + len + 1;
-    return NULL;
-}
 
 void notify_init(char **environment)
 {
     memset(&notify, 0, sizeof notify);
-    const char *path = value_of(environment, "NOTIFY_SOCKET");
-    const char *period = value_of(environment, "WATCHDOG_USEC");
-    const char *pid = value_of(environment, "WATCHDOG_PID");
+    const char *path = environment_value(environment, "NOTIFY_SOCKET");
+    const char *period = environment_value(environment, "WATCHDOG_USEC");
+    const char *pid = environment_value(environment, "WATCHDOG_PID");
     size_t len = path ? strlen(path) : 0;
     if (len < 2 || len >= sizeof notify.address.sun_path || (*path != '/' && *path != '@'))
         return;
@@ -67,25 +57,13 @@ void notify_send(const char *format, ...)
     close(fd);
 }
 
-static bool all_turn(struct server *server)
-{
-    bool all = true;
-    for (uint16_t i = 0; i < server->group.count; i++) {
-        uint64_t turns = counter_read(&server->group.shards[i]->counters.ticks);
-        all &= turns != notify.turns[i];
-        notify.turns[i] = turns;
-        shard_interrupt(server->group.shards[i]); // idle is not stuck
-    }
-    return all;
-}
-
-uint64_t notify_watchdog(struct server *server, uint64_t now_ms)
+uint64_t notify_watchdog(struct ringcast *rc, uint64_t now_ms)
 {
     if (!notify.watchdog_ms)
         return UINT64_MAX;
     if (now_ms < notify.next_ms)
         return notify.next_ms;
-    if (all_turn(server) || notify.next_ms == 0)
+    if (ringcast_alive(rc) || notify.next_ms == 0)
         notify_send("WATCHDOG=1");
     else
         log_error("a shard is stuck: the service manager's watchdog is not answered");

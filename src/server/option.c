@@ -3,9 +3,8 @@
 
 #include "base/ip.h"
 #include "base/log.h"
-#include "conn/origins.h"
+#include "ringcast/ringcast.h"
 #include "server/listen_spec.h"
-#include "shard/shard.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -128,15 +127,15 @@ static int parse_level(const char *text, uint64_t *value, char error[OPTION_ERRO
 
 static int parse_listen(const char *text, char *field, char error[OPTION_ERROR_BYTES])
 {
-    struct listen_spec specs[SHARD_LISTENERS];
+    struct listen_spec specs[RINGCAST_LISTENERS_MAX];
     char written[CONFIG_TEXT_MAX_BYTES];
     size_t used = 0;
-    int count = listen_specs_parse(text, specs, SHARD_LISTENERS, error, OPTION_ERROR_BYTES);
+    int count = listen_specs_parse(text, specs, RINGCAST_LISTENERS_MAX, error, OPTION_ERROR_BYTES);
     for (int i = 0; i < count; i++) {
         used += (size_t)snprintf(written + used, sizeof written - used, i ? "," : "");
         used += (size_t)listen_spec_format(&specs[i], written + used, sizeof written - used);
     }
-    CHECK(used < sizeof written); // SHARD_LISTENERS of them always fit
+    CHECK(used < sizeof written); // RINGCAST_LISTENERS_MAX of them always fit
     if (count > 0)
         memcpy(field, written, used + 1);
     return count > 0 ? 0 : -EINVAL;
@@ -184,7 +183,7 @@ int option_parse(const struct option_row *row, const char *text, void *field,
                  char error[OPTION_ERROR_BYTES])
 {
     struct ip_nets networks;
-    struct origins origins;
+    struct ringcast_access access = {.origins = text};
     switch (row->kind) {
     case OPTION_LISTEN:
         return parse_listen(text, field, error);
@@ -195,7 +194,7 @@ int option_parse(const struct option_row *row, const char *text, void *field,
                    ? -EINVAL
                    : parse_text(text, field, error);
     case OPTION_ORIGINS:
-        return origins_parse(&origins, text, error, OPTION_ERROR_BYTES)
+        return ringcast_set_access(NULL, &access, error, OPTION_ERROR_BYTES)
                    ? -EINVAL
                    : parse_text(text, field, error);
     case OPTION_WORD:

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "server/pages.h"
 
-#include "conn/conn_route.h"
-#include "server/metrics.h"
 #include "server/page.h"
 #include "server/server.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // The page may do what it does and nothing else, whatever somebody writes into a room.
@@ -15,52 +15,65 @@
     "form-action 'none'; frame-ancestors 'none'\r\n"                                               \
     "Referrer-Policy: no-referrer\r\n"
 
-static void text(struct conn_page *page, int status, const char *body)
+static void text(struct ringcast_answer *answer, int status, const char *body)
 {
-    *page = (struct conn_page){.status = status, .body = body, .body_bytes = strlen(body)};
+    *answer = (struct ringcast_answer){.status = status, .body = body, .body_bytes = strlen(body)};
 }
 
-static void give_page(struct server *server, struct conn_page *page)
-{
-    (void)server;
-    *page = (struct conn_page){.status = 200,
-                               .content_type = "text/html; charset=utf-8",
-                               .extra = PAGE_HEADERS,
-                               .body = page_html,
-                               .body_bytes = page_html_bytes};
-}
-
-static void give_health(struct server *server, struct conn_page *page)
-{
-    (void)server;
-    text(page, 200, "ok\n");
-}
-
-static void give_readiness(struct server *server, struct conn_page *page)
+static bool is_ready(const struct server *server)
 {
     // Relaxed: nothing is read that depends on it.
-    bool ready = atomic_load_explicit(&server->group.phase, memory_order_relaxed) == SHARD_RUNNING;
-    text(page, ready ? 200 : 503, ready ? "ready\n" : "draining\n");
+    return atomic_load_explicit(&server->ready, memory_order_relaxed);
 }
 
-static void give_metrics(struct server *server, struct conn_page *page)
+static void give_page(const struct server *server, struct ringcast_answer *answer)
 {
-    size_t bytes;
-    char *body = metrics_text(server, &bytes);
-    if (!body) {
-        text(page, 503, "out of memory\n");
+    (void)server;
+    *answer = (struct ringcast_answer){.status = 200,
+                                       .content_type = "text/html; charset=utf-8",
+                                       .headers = PAGE_HEADERS,
+                                       .body = page_html,
+                                       .body_bytes = page_html_bytes};
+}
+
+static void give_health(const struct server *server, struct ringcast_answer *answer)
+{
+    (void)server;
+    text(answer, 200, "ok\n");
+}
+
+static void give_readiness(const struct server *server, struct ringcast_answer *answer)
+{
+    bool ready = is_ready(server);
+    text(answer, ready ? 200 : 503, ready ? "ready\n" : "draining\n");
+}
+
+static void give_metrics(const struct server *server, struct ringcast_answer *answer)
+{
+    size_t len;
+    char *body = NULL, *figures = ringcast_metrics(server->rc, &len);
+    int bytes = figures
+                    ? asprintf(&body,
+                               "%s# HELP ringcast_ready Whether new clients are welcome: 1 or 0\n"
+                               "# TYPE ringcast_ready gauge\n"
+                               "ringcast_ready %d\n",
+                               figures, is_ready(server))
+                    : -1;
+    ringcast_free(figures);
+    if (bytes < 0) {
+        text(answer, 503, "out of memory\n");
         return;
     }
-    *page = (struct conn_page){.status = 200,
-                               .content_type = "text/plain; version=0.0.4; charset=utf-8",
-                               .body = body,
-                               .body_bytes = bytes,
-                               .owned = body};
+    *answer = (struct ringcast_answer){.status = 200,
+                                       .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                       .body = body,
+                                       .body_bytes = (size_t)bytes,
+                                       .owned = body};
 }
 
 static const struct {
     const char *path;
-    void (*give)(struct server *server, struct conn_page *page);
+    void (*give)(const struct server *server, struct ringcast_answer *answer);
 } pages[] = {
     {"/", give_page},
     {"/healthz", give_health},
@@ -68,28 +81,27 @@ static const struct {
     {"/metrics", give_metrics},
 };
 
-static void page(void *context, struct conn *conn, struct conn_page *out)
+// Where the library has WebSockets when nobody decides otherwise.
+static bool is_websocket(const char *path, size_t len)
 {
-    struct http_span path = conn->http->request.path;
-    const char *text_of_path = http_text(conn->http, path);
+    return (len == 5 && memcmp(path, "/echo", 5) == 0) ||
+           (len >= 6 && memcmp(path, "/room/", 6) == 0);
+}
+
+void pages_answer(struct ringcast *rc, const struct ringcast_request *request,
+                  struct ringcast_answer *answer)
+{
+    size_t len;
+    const char *path = ringcast_request_path(request, &len);
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
-        if (strlen(pages[i].path) == path.len &&
-            memcmp(pages[i].path, text_of_path, path.len) == 0) {
-            pages[i].give(context, out);
+        if (strlen(pages[i].path) == len && memcmp(pages[i].path, path, len) == 0) {
+            pages[i].give(ringcast_user(rc), answer);
             return;
         }
-    if (conn_route_is_websocket(conn->http))
-        text(out, 426, "this is a WebSocket: send an Upgrade\n");
+    if (is_websocket(path, len))
+        text(answer, 426, "this is a WebSocket: send an Upgrade\n");
     else
-        text(out, 404,
+        text(answer, 404,
              "there are /, /healthz, /readyz, /metrics, and WebSockets at /room/NAME and "
              "/echo\n");
 }
-
-static void upgrade(void *context, struct conn *conn, struct conn_decision *decision)
-{
-    (void)context;
-    conn_route(conn->http, decision);
-}
-
-const struct conn_ops pages_ops = {.page = page, .upgrade = upgrade};

@@ -3,7 +3,8 @@
 // What ordinary HTTP requests get: the page at /, /healthz, /readyz, /metrics.
 #pragma once
 
-#include "conn/conn.h"
+#include "ringcast/ringcast.h"
 
-// context: struct server.
-extern const struct conn_ops pages_ops;
+// on_http of an instance whose user pointer is a struct server. Thread: a shard's.
+void pages_answer(struct ringcast *rc, const struct ringcast_request *request,
+                  struct ringcast_answer *answer);

@@ -69,7 +69,8 @@ void reload(struct server *server, const struct reload_source *source)
     unsigned changed = tell_changes(&server->config, &fresh);
     server->config = merged;
     log_set_level((enum log_level)merged.log_level);
+    ringcast_set_log_level(server->rc, (enum ringcast_level)merged.log_level);
     log_info("configuration reloaded, options changed=%u%s", changed,
-             certificates_needed(&merged) || merged.auth ? ", certificates and keys read again"
-                                                         : "");
+             addresses_have_tls(merged.listen) || merged.auth ? ", certificates and keys read again"
+                                                              : "");
 }

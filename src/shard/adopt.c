@@ -27,11 +27,16 @@ static uint32_t take_place(struct shard *shard)
     return SHARD_ADOPTIONS;
 }
 
+void shard_tell_not_adopted(struct shard *shard, const struct inbox_adopt *adopt)
+{
+    if (shard->options.conn_ops->not_adopted)
+        shard->options.conn_ops->not_adopted(shard->options.conn_context, adopt->decision.user);
+}
+
 static void refuse(struct shard *shard, struct inbox_adopt *adopt)
 {
     counter_add(&shard->counters.adoptions_refused, 1);
-    if (shard->options.conn_ops->not_adopted)
-        shard->options.conn_ops->not_adopted(shard->options.conn_context, adopt->decision.user);
+    shard_tell_not_adopted(shard, adopt);
     claims_destroy(adopt->claims);
     free(adopt);
 }

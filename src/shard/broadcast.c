@@ -6,6 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Also the smallest message takes memory.
+#define BOOKKEEPING_BYTES 256
+
+static uint64_t cost(uint32_t len)
+{
+    return len + BOOKKEEPING_BYTES;
+}
+
+uint64_t shard_broadcast_cost(const struct frame *frame)
+{
+    return cost(frame->len);
+}
+
+void shard_charge_broadcast(struct shard_group *group, uint64_t bytes)
+{
+    // Relaxed: it bounds, and publishes nothing.
+    atomic_fetch_add_explicit(&group->broadcast_bytes, bytes, memory_order_relaxed);
+}
+
+bool shard_broadcasts_full(const struct shard *shard)
+{
+    return shard->broadcasts.bytes >= BROADCASTS_MAX_BYTES;
+}
+
 void shard_broadcast(struct shard *shard, struct frame *frame)
 {
     struct broadcasts *b = &shard->broadcasts;
@@ -19,12 +43,16 @@ void shard_broadcast(struct shard *shard, struct frame *frame)
     struct run *run = run_create(&shard->runs, frame, 1);
     CHECK(run);
     b->runs[b->count++] = run;
+    b->bytes += cost(run_len(run));
     counter_add(&shard->counters.broadcasts, 1);
 }
 
 static void drop_first(struct shard *shard)
 {
     struct broadcasts *b = &shard->broadcasts;
+    uint64_t bytes = cost(run_len(b->runs[0]));
+    b->bytes -= bytes;
+    shard_charge_broadcast(shard->group, -bytes);
     run_unref(&shard->runs, b->runs[0]);
     memmove(b->runs, b->runs + 1, --b->count * sizeof *b->runs);
     b->cursor = 0;

@@ -19,11 +19,17 @@ static void begin(struct shard *shard, enum shard_phase phase)
     }
 }
 
+static uint32_t deadline_ms(const struct shard *shard)
+{
+    // Relaxed: the phase publishes it, and a deadline that is shortened later may be seen later.
+    return atomic_load_explicit(&shard->group->drain_deadline_ms, memory_order_relaxed);
+}
+
 // Four fifths of the time are for saying goodbye, the rest for the answers.
 static uint32_t closes_due(const struct shard *shard)
 {
     uint64_t passed_ms = shard->net.now_ms - shard->phase_since_ms;
-    uint64_t pace_ms = (uint64_t)shard->group->drain_deadline_ms * 4 / 5;
+    uint64_t pace_ms = (uint64_t)deadline_ms(shard) * 4 / 5;
     if (passed_ms >= pace_ms)
         return UINT32_MAX;
     return (uint32_t)((uint64_t)shard->drain_total * passed_ms / pace_ms) + 1;
@@ -57,7 +63,7 @@ void shard_follow_phase(struct shard *shard)
     if (phase < SHARD_DRAINING)
         return;
     close_some(shard);
-    bool late = shard->net.now_ms - shard->phase_since_ms >= shard->group->drain_deadline_ms;
+    bool late = shard->net.now_ms - shard->phase_since_ms >= deadline_ms(shard);
     if (late || phase == SHARD_STOPPING)
         abort_all(shard);
 }

@@ -48,7 +48,29 @@ struct inbox_command *inbox_command_create(enum inbox_kind kind, uint8_t opcode,
     void *place = frame->data + frame->len + ((align - behind % align) % align);
     struct inbox_command *command = fill(place, kind, frame, text, text_bytes);
     command->cost_bytes = frame->len + (uint32_t)command_bytes;
+    command->in_frame = true;
     return command;
+}
+
+bool inbox_commands_create(struct inbox_command **commands, unsigned count, enum inbox_kind kind,
+                           uint8_t opcode, const void *bytes, size_t len)
+{
+    commands[0] = inbox_command_create(kind, opcode, bytes, len, NULL, 0);
+    unsigned made = commands[0] ? 1 : 0;
+    for (; made && made < count; made++) {
+        struct inbox_command *command = commands[made] =
+            inbox_command_create(kind, 0, NULL, 0, NULL, 0);
+        if (!command)
+            break;
+        command->frame = commands[0]->frame;
+        frame_ref(command->frame, 1);
+        command->cost_bytes = commands[0]->cost_bytes;
+    }
+    if (made == count)
+        return true;
+    while (made)
+        inbox_command_destroy(commands[--made]);
+    return false;
 }
 
 static void drop_adopted(struct inbox_adopt *adopt)
@@ -63,39 +85,78 @@ static void drop_adopted(struct inbox_adopt *adopt)
 
 void inbox_command_destroy(struct inbox_command *command)
 {
+    struct frame *frame = command->frame;
     drop_adopted(command->adopt);
-    if (command->frame)
-        frame_unref(NULL, command->frame);
-    else
+    if (!command->in_frame)
         free(command);
+    if (frame)
+        frame_unref(NULL, frame);
 }
 
 // --- Posting
 
-int inbox_post(struct shard *shard, struct inbox_command *command)
+static bool reserve(struct inbox *inbox, uint32_t cost_bytes)
 {
-    struct inbox *inbox = &shard->inbox;
     // Relaxed: the counts bound, they publish nothing; posters may overshoot by one each for a
     // moment, and give it back.
     uint32_t commands = atomic_fetch_add_explicit(&inbox->commands, 1, memory_order_relaxed);
-    uint64_t bytes =
-        atomic_fetch_add_explicit(&inbox->bytes, command->cost_bytes, memory_order_relaxed);
+    uint64_t bytes = atomic_fetch_add_explicit(&inbox->bytes, cost_bytes, memory_order_relaxed);
     // One command larger than the bound passes when nothing else waits.
-    if (commands >= inbox->limits.commands ||
-        (bytes && bytes + command->cost_bytes > inbox->limits.bytes)) {
-        atomic_fetch_sub_explicit(&inbox->commands, 1, memory_order_relaxed);
-        atomic_fetch_sub_explicit(&inbox->bytes, command->cost_bytes, memory_order_relaxed);
-        return -EAGAIN;
-    }
-    if (!mpsc_push(&inbox->queue, &command->node))
-        return 0; // who pushed the first one wakes the shard
+    return commands < inbox->limits.commands &&
+           (bytes == 0 || bytes + cost_bytes <= inbox->limits.bytes);
+}
+
+static void give_back(struct inbox *inbox, uint32_t cost_bytes)
+{
+    // Relaxed: see reserve.
+    atomic_fetch_sub_explicit(&inbox->commands, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&inbox->bytes, cost_bytes, memory_order_relaxed);
+}
+
+static void push(struct shard *shard, struct inbox_command *command)
+{
+    if (!mpsc_push(&shard->inbox.queue, &command->node))
+        return; // who pushed the first one wakes the shard
     // The push pairs with the shard's last look before it sleeps: see mpsc.c and shard.c. As in
     // mail.c, who clears `sleeping` is the one to wake it.
     atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&shard->sleeping, memory_order_relaxed) &&
         atomic_exchange_explicit(&shard->sleeping, false, memory_order_relaxed))
         shard_interrupt(shard);
-    return 0;
+}
+
+bool inbox_has_place(const struct shard *shard, size_t cost_bytes)
+{
+    const struct inbox *inbox = &shard->inbox;
+    // Relaxed: see reserve.
+    uint64_t bytes = atomic_load_explicit(&inbox->bytes, memory_order_relaxed);
+    return atomic_load_explicit(&inbox->commands, memory_order_relaxed) < inbox->limits.commands &&
+           (bytes == 0 || bytes + cost_bytes <= inbox->limits.bytes);
+}
+
+int inbox_post(struct shard *shard, struct inbox_command *command)
+{
+    if (reserve(&shard->inbox, command->cost_bytes)) {
+        push(shard, command);
+        return 0;
+    }
+    give_back(&shard->inbox, command->cost_bytes);
+    return -EAGAIN;
+}
+
+int inbox_post_all(struct shard_group *group, struct inbox_command **commands)
+{
+    unsigned reserved = 0;
+    bool fits = true;
+    while (fits && reserved < group->count) {
+        fits = reserve(&group->shards[reserved]->inbox, commands[reserved]->cost_bytes);
+        reserved++;
+    }
+    for (unsigned i = 0; !fits && i < reserved; i++)
+        give_back(&group->shards[i]->inbox, commands[i]->cost_bytes);
+    for (unsigned i = 0; fits && i < group->count; i++)
+        push(group->shards[i], commands[i]);
+    return fits ? 0 : -EAGAIN;
 }
 
 bool shard_inbox_visible(const struct shard *shard)
@@ -117,7 +178,7 @@ static struct frame *take_frame(struct shard *shard, struct inbox_command *comma
     struct frame *frame = NULL;
     if (!command->lent.release) {
         frame = command->frame;
-        frame_ref(frame, 1); // the command lies in it, and is dropped last
+        frame_ref(frame, 1); // the command's own goes when the command does
         return frame;
     }
     (void)registry_frame(shard, (enum ws_opcode)command->opcode, command->lent.bytes,
@@ -138,6 +199,7 @@ static void carry_out_frame(struct shard *shard, struct inbox_command *command)
         frame->exclude_id = command->id;
         hub_publish_name(&shard->hub, (const uint8_t *)command->text, command->name_len, frame);
     } else if (command->kind == INBOX_BROADCAST) {
+        shard_charge_broadcast(shard->group, shard_broadcast_cost(frame));
         shard_broadcast(shard, frame);
     } else {
         shard_send_frame(shard, command->id, frame);
@@ -174,17 +236,18 @@ static void carry_out(struct shard *shard, struct inbox_command *command)
     UNREACHABLE();
 }
 
-static bool must_wait(const struct shard *shard, const struct inbox_command *command)
+void shard_obey(struct shard *shard, struct inbox_command *command)
 {
-    return command->kind == INBOX_PUBLISH &&
-           !hub_may_publish_name(&shard->hub, (const uint8_t *)command->text, command->name_len);
+    carry_out(shard, command);
+    inbox_command_destroy(command);
 }
 
-static void account(struct inbox *inbox, const struct inbox_command *command)
+static bool must_wait(const struct shard *shard, const struct inbox_command *command)
 {
-    // Relaxed: see inbox_post.
-    atomic_fetch_sub_explicit(&inbox->commands, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&inbox->bytes, command->cost_bytes, memory_order_relaxed);
+    if (command->kind == INBOX_BROADCAST)
+        return shard_broadcasts_full(shard);
+    return command->kind == INBOX_PUBLISH &&
+           !hub_may_publish_name(&shard->hub, (const uint8_t *)command->text, command->name_len);
 }
 
 void shard_drain_inbox(struct shard *shard, uint32_t budget)
@@ -200,9 +263,8 @@ void shard_drain_inbox(struct shard *shard, uint32_t budget)
         }
         inbox->taken = command->node.next;
         counter_add(&shard->counters.inbox_commands, 1);
-        account(inbox, command);
-        carry_out(shard, command);
-        inbox_command_destroy(command);
+        give_back(inbox, command->cost_bytes);
+        shard_obey(shard, command);
     }
 }
 
@@ -212,9 +274,11 @@ void shard_drop_inbox(struct shard *shard)
     while (inbox->taken || (inbox->taken = mpsc_take_all(&inbox->queue))) {
         struct inbox_command *command = command_of(inbox->taken);
         inbox->taken = command->node.next;
-        account(inbox, command);
+        give_back(inbox, command->cost_bytes);
         if (command->lent.release)
             command->lent.release(command->lent.context);
+        if (command->adopt)
+            shard_tell_not_adopted(shard, command->adopt);
         inbox_command_destroy(command);
     }
 }

@@ -4,10 +4,12 @@
 // the shard's next tick, in the order of each poster. Bounded in commands and bytes: a full inbox
 // takes nothing, and its poster is told.
 //
-// While a room that a command publishes to is crowded (hub/hub.h), the inbox stops there, fills up,
-// and so holds its posters: that is their back-pressure.
+// While a room that a command publishes to is crowded (hub/hub.h), or too many messages to
+// everybody wait, the inbox stops there, fills up, and so holds its posters: that is their
+// back-pressure.
 //
-// Memory: a command, and the message that it brings, is one piece, allocated by the poster.
+// Memory: a command, and the message that it brings, is one piece, allocated by the poster; but a
+// message that several commands bring is a piece of its own.
 #pragma once
 
 #include "base/mpsc.h"
@@ -46,7 +48,7 @@ struct inbox_adopt {
 
 struct inbox_command {
     struct mpsc_node node;
-    struct frame *frame;       // one reference, or NULL; the command lies behind its bytes then
+    struct frame *frame;       // one reference, or NULL
     struct inbox_lent lent;    // in place of a frame when release is set
     struct inbox_adopt *adopt; // owned
     uint64_t id;               // of the connection, or the one to leave out
@@ -55,6 +57,7 @@ struct inbox_command {
     uint8_t kind;     // enum inbox_kind
     uint8_t opcode;   // of a lent payload
     uint8_t name_len; // room's
+    bool in_frame;    // the command lies behind its frame's bytes
     uint32_t text_bytes;
     char text[]; // the room's name, the close reason, or early bytes
 };
@@ -73,6 +76,7 @@ struct inbox {
 };
 
 struct shard;
+struct shard_group;
 
 // Thread: any. A command with a frame of `opcode` and these bytes (copied), or without one when
 // opcode is 0. NULL when memory has run out.
@@ -80,11 +84,23 @@ MUST_USE struct inbox_command *inbox_command_create(enum inbox_kind kind, uint8_
                                                     const void *bytes, size_t len, const void *text,
                                                     size_t text_bytes);
 
+// Thread: any. `count` commands of this kind that bring one frame, which is what they cost
+// (together with themselves) in each inbox. False when memory has run out.
+MUST_USE bool inbox_commands_create(struct inbox_command **commands, unsigned count,
+                                    enum inbox_kind kind, uint8_t opcode, const void *bytes,
+                                    size_t len);
+
 // Thread: any. Drops a command that was not posted, without releasing what is lent.
 void inbox_command_destroy(struct inbox_command *command);
 
+// Thread: any. A look whether such a command would be taken, before the work of making it.
+bool inbox_has_place(const struct shard *shard, size_t cost_bytes);
+
 // Thread: any. Owner: takes the command when it returns 0; -EAGAIN: full, it is still the caller's.
 MUST_USE int inbox_post(struct shard *shard, struct inbox_command *command);
+
+// Thread: any. The same for one command for each shard of the group: all are posted, or none.
+MUST_USE int inbox_post_all(struct shard_group *group, struct inbox_command **commands);
 
 // Thread: the shard's. Carries out up to `budget` commands.
 void shard_drain_inbox(struct shard *shard, uint32_t budget);

@@ -42,6 +42,8 @@ static void handle(struct shard *shard, uint16_t from, const struct mail *mail)
         shard_broadcast(shard, mail->frame);
     else if (mail->kind == MAIL_SEND)
         shard_send_frame(shard, mail->id, mail->frame);
+    else if (mail->kind == MAIL_COMMAND)
+        shard_obey(shard, mail->command);
     else
         hub_receive(&shard->hub, from, mail);
 }
@@ -115,6 +117,11 @@ void shard_flush_mail(struct shard *shard)
         counter_add(&shard->counters.stalls, 1);
 }
 
+bool shard_crowded(const struct shard *shard, uint16_t to)
+{
+    return to != shard->options.index && mailbox_crowded(&shard->mailboxes[to]);
+}
+
 bool shard_mail_waiting(const struct shard *shard)
 {
     return counter_read(&shard->counters.mails_waiting) > 0;
@@ -155,8 +162,7 @@ static void post(void *context, uint16_t to, const struct mail *mail)
 
 static bool crowded(void *context, uint16_t to)
 {
-    struct shard *shard = context;
-    return mailbox_crowded(&shard->mailboxes[to]);
+    return shard_crowded(context, to);
 }
 
 static void resumed(void *context)

@@ -106,25 +106,40 @@ int registry_send(struct shard *shard, uint64_t id, enum ws_opcode opcode, const
                   size_t len)
 {
     struct frame *frame;
+    uint16_t to = connection_id_shard(id);
+    if (to >= shard->group->count)
+        return 0; // an id that never was: as good as stale
+    if (shard_crowded(shard, to))
+        return -EAGAIN;
     int error = registry_frame(shard, opcode, bytes, len, &frame);
     if (error)
         return error;
-    uint16_t to = connection_id_shard(id);
-    if (to >= shard->group->count) {
-        frame_unref(&shard->frames, frame);
-        return 0; // an id that never was: as good as stale
-    }
     shard_post(shard, to, &(struct mail){.kind = MAIL_SEND, .frame = frame, .id = id});
     return 0;
+}
+
+// The queues to some shard are long, or what waits is too much already.
+static bool broadcasts_crowded(const struct shard *shard)
+{
+    const struct shard_group *group = shard->group;
+    for (uint16_t to = 0; to < group->count; to++)
+        if (shard_crowded(shard, to))
+            return true;
+    // Relaxed: a bound.
+    return atomic_load_explicit(&group->broadcast_bytes, memory_order_relaxed) >=
+           (uint64_t)BROADCASTS_MAX_BYTES * group->count;
 }
 
 int registry_broadcast(struct shard *shard, enum ws_opcode opcode, const void *bytes, size_t len)
 {
     struct frame *frame;
+    if (broadcasts_crowded(shard))
+        return -EAGAIN;
     int error = registry_frame(shard, opcode, bytes, len, &frame);
     if (error)
         return error;
     frame_ref(frame, shard->group->count - 1U);
+    shard_charge_broadcast(shard->group, shard_broadcast_cost(frame) * shard->group->count);
     for (uint16_t to = 0; to < shard->group->count; to++)
         shard_post(shard, to, &(struct mail){.kind = MAIL_BROADCAST, .frame = frame});
     return 0;
@@ -144,6 +159,36 @@ int registry_publish(struct shard *shard, const char *name, size_t name_len, enu
     frame->exclude_id = exclude_id;
     hub_publish_name(&shard->hub, (const uint8_t *)name, name_len, frame);
     return 0;
+}
+
+int registry_command(struct shard *shard, struct inbox_command *command)
+{
+    uint16_t to = connection_id_shard(command->id);
+    if (to >= shard->group->count) {
+        inbox_command_destroy(command);
+        return 0; // as above
+    }
+    if (shard_crowded(shard, to))
+        return -EAGAIN;
+    shard_post(shard, to, &(struct mail){.kind = MAIL_COMMAND, .command = command});
+    return 0;
+}
+
+int registry_command_all(struct shard *shard, struct inbox_command **commands)
+{
+    const struct shard_group *group = shard->group;
+    for (uint16_t to = 0; to < group->count; to++)
+        if (shard_crowded(shard, to))
+            return -EAGAIN;
+    for (uint16_t to = 0; to < group->count; to++)
+        shard_post(shard, to, &(struct mail){.kind = MAIL_COMMAND, .command = commands[to]});
+    return 0;
+}
+
+struct shard *registry_home(const struct shard_group *group, const char *name, size_t name_len)
+{
+    return group
+        ->shards[hub_home_shard(&group->hash_key, group->count, (const uint8_t *)name, name_len)];
 }
 
 uint32_t registry_sweep_idle(struct shard *shard, uint64_t now_ms, uint64_t *ids, uint32_t max)

@@ -24,8 +24,7 @@ uint64_t registry_connection_count(const struct shard_group *group);
 
 // The answer comes by conn_ops.joined, also when it is known at once. Returns 0, -ESTALE or -EINVAL
 // (the name is not 1 to 200 bytes of UTF-8).
-int registry_join_room(struct shard *shard, uint64_t id, const char *name,
-                                size_t name_len);
+int registry_join_room(struct shard *shard, uint64_t id, const char *name, size_t name_len);
 
 // Returns 0, -ESTALE, -EINVAL, or -ENOENT when it was not in it.
 int registry_leave_room(struct shard *shard, uint64_t id, const char *name, size_t name_len);
@@ -36,11 +35,12 @@ int registry_frame(struct shard *shard, enum ws_opcode opcode, const void *bytes
                    struct frame **frame);
 
 // To one connection, on whatever shard: a full queue evicts it, a dead one drops the message in
-// silence. The errors are those of registry_frame.
+// silence. -EAGAIN: the queue to its shard is long; else the errors are those of registry_frame.
 MUST_USE int registry_send(struct shard *shard, uint64_t id, enum ws_opcode opcode,
                            const void *bytes, size_t len);
 
-// To every open connection of every shard.
+// To every open connection of every shard. -EAGAIN: too much of the like still waits, or a queue to
+// another shard is long; nothing was sent.
 MUST_USE int registry_broadcast(struct shard *shard, enum ws_opcode opcode, const void *bytes,
                                 size_t len);
 
@@ -49,6 +49,17 @@ MUST_USE int registry_broadcast(struct shard *shard, enum ws_opcode opcode, cons
 MUST_USE int registry_publish(struct shard *shard, const char *name, size_t name_len,
                               enum ws_opcode opcode, const void *bytes, size_t len,
                               uint64_t exclude_id);
+
+// Posts a command (without a frame or a lent payload) to the shard of the connection that its id
+// names, in line with what is posted by the functions above. Owner: takes the command on 0;
+// -EAGAIN: the queue to that shard is long.
+MUST_USE int registry_command(struct shard *shard, struct inbox_command *command);
+
+// The same for one command for each shard: all are posted, or none.
+MUST_USE int registry_command_all(struct shard *shard, struct inbox_command **commands);
+
+// The home of a room. Thread: any.
+struct shard *registry_home(const struct shard_group *group, const char *name, size_t name_len);
 
 // Reaps what has been idle for longer than idle_timeout by now: ids go to `ids` (as far as max
 // allows); returns how many there were. The tick does this by itself. Not from within conn_ops.

@@ -127,8 +127,10 @@ static int start_layers(struct shard *shard)
                               .max_rooms = o->max_rooms,
                               .hash_key = shard->group->hash_key};
     error = hub_init(&shard->hub, &hub, &shard_hub_ops, shard, &shard->runs);
-    if (error)
+    if (error) {
+        net_fini(&shard->net);
         return error;
+    }
     shard->conns.net = &shard->net;
     shard->conns.hub = &shard->hub;
     shard->conns.ops = o->conn_ops;
@@ -145,7 +147,13 @@ static int start_layers(struct shard *shard)
 int shard_start(struct shard *shard)
 {
     int error = start_ring(shard);
-    return error ? error : start_layers(shard);
+    if (!error)
+        error = start_layers(shard);
+    if (error && shard->ring) {
+        ring_destroy(shard->ring);
+        shard->ring = NULL;
+    }
+    return error;
 }
 
 void shard_interrupt(struct shard *shard)
@@ -298,8 +306,6 @@ bool shard_settle_mail(struct shard *shard)
 
 void shard_fini(struct shard *shard)
 {
-    take_handed_over(shard);
-    shard_drop_inbox(shard);
     net_fini(&shard->net);
     hub_fini(&shard->hub);
     conns_fini(&shard->conns);
@@ -309,6 +315,15 @@ void shard_fini(struct shard *shard)
         if (to != shard->options.index)
             mailbox_fini(&shard->mailboxes[to]);
     ring_destroy(shard->ring);
+    shard_abandon(shard);
+}
+
+void shard_abandon(struct shard *shard)
+{
+    shard_set_tls(shard, NULL);
+    shard_set_gate(shard, NULL);
+    shard_drop_inbox(shard);
     free(shard->completions);
-    close(shard->event_fd);
+    if (shard->event_fd >= 0)
+        close(shard->event_fd);
 }

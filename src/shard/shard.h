@@ -4,7 +4,8 @@
 // Shards share nothing but the queues between them and the counters that /metrics reads.
 //
 // Life: shard_init (any thread) → shard_start (its own thread) → shard_tick until it returns false
-// → all threads joined → shard_settle_mail until nothing moves → shard_fini.
+// → all threads joined → shard_settle_mail until nothing moves → shard_fini. A shard that has not
+// started ends by shard_abandon instead.
 #pragma once
 
 #include "base/counter.h"
@@ -23,19 +24,20 @@
 #endif
 #define SHARD_FILES_RESERVE 64 // connections beyond the limit that are told so
 
-enum shard_phase { SHARD_RUNNING, SHARD_NOT_READY, SHARD_DRAINING, SHARD_STOPPING };
+enum shard_phase { SHARD_RUNNING, SHARD_DRAINING, SHARD_STOPPING };
 
 struct shard;
 
-// What all shards of a server see. Everything but `phase` is constant once the threads run.
+// What all shards of a server see. Constant once the threads run, but for what is atomic.
 struct shard_group {
     struct shard *shards[SHARD_MAX];
     uint16_t count;
     struct spsc *queues; // count × count, [from * count + to]
     struct hash_key hash_key;
-    _Atomic int
-        phase; // enum shard_phase; written by the control thread, which then wakes the shards
-    uint32_t drain_deadline_ms;
+    _Atomic int phase; // enum shard_phase; whoever writes it wakes the shards
+    _Atomic uint32_t drain_deadline_ms;
+    _Atomic uint64_t broadcast_bytes; // of messages to everybody, counted once for each shard that
+                                      // has not sent them yet
 };
 
 struct shard_listener {
@@ -73,11 +75,13 @@ struct shard_counters {
     struct histogram tick; // work of a tick, without waiting
 };
 
-// Runs that go to every open connection of this shard, oldest first.
+// Runs that go to every open connection of this shard, oldest first. What they may hold is bounded
+// by group.broadcast_bytes (registry.h).
 struct broadcasts {
     struct run **runs;
     uint32_t count, capacity;
     uint32_t cursor; // slot up to which the first run has been given
+    uint64_t bytes;  // as charged
 };
 
 struct shard {
@@ -117,7 +121,8 @@ struct shard {
 // Returns 0 or -errno. Opens the shard's eventfd.
 MUST_USE int shard_init(struct shard *shard, const struct shard_options *options);
 
-// Thread: the shard's, from here on. Creates the ring. Returns 0 or -errno.
+// Thread: the shard's, from here on. Creates the ring. Returns 0 or -errno, and then nothing has
+// started.
 MUST_USE int shard_start(struct shard *shard);
 
 // One turn of the loop. False when the shard has stopped: everything closed.
@@ -127,6 +132,9 @@ bool shard_tick(struct shard *shard);
 // there were none.
 bool shard_settle_mail(struct shard *shard);
 void shard_fini(struct shard *shard);
+
+// Frees what shard_init made. Thread: the one that made it.
+void shard_abandon(struct shard *shard);
 
 // Thread: any. What new TLS connections are to use from now on; before shard_start when a listener
 // has TLS. Owner: takes the context.

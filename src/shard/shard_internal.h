@@ -5,6 +5,10 @@
 
 #include "shard/shard.h"
 
+#ifndef BROADCASTS_MAX_BYTES
+#define BROADCASTS_MAX_BYTES (4 << 20) // of messages to everybody, waiting in one shard
+#endif
+
 // dispatch.c: what the kernel finished.
 void shard_arm_accepts(struct shard *shard);
 void shard_cancel_accepts(struct shard *shard);
@@ -18,15 +22,26 @@ bool shard_drain_mail(struct shard *shard, uint32_t budget);
 void shard_post(struct shard *shard, uint16_t to, const struct mail *mail);
 void shard_flush_mail(struct shard *shard);
 bool shard_mail_waiting(const struct shard *shard);
+// The queue to that shard is long.
+bool shard_crowded(const struct shard *shard, uint16_t to);
 
 // One frame to one connection that may have gone. Takes the reference.
 void shard_send_frame(struct shard *shard, uint64_t id, struct frame *frame);
 
+// inbox.c: carries out a command, and destroys it.
+void shard_obey(struct shard *shard, struct inbox_command *command);
+
 // adopt.c: sockets of other servers. Takes the command's adopt.
 void shard_adopt(struct shard *shard, struct inbox_command *command);
+void shard_tell_not_adopted(struct shard *shard, const struct inbox_adopt *adopt);
 void shard_on_adopted(struct shard *shard, const struct ring_completion *completion);
 
-// broadcast.c: what goes to every connection. Takes the frame's reference.
+// broadcast.c: what goes to every connection. Whoever posts it has charged the group; each shard
+// gives its part back when it has sent it.
+uint64_t shard_broadcast_cost(const struct frame *frame);
+void shard_charge_broadcast(struct shard_group *group, uint64_t bytes);
+bool shard_broadcasts_full(const struct shard *shard);
+// Takes the frame's reference.
 void shard_broadcast(struct shard *shard, struct frame *frame);
 void shard_flush_broadcasts(struct shard *shard, uint32_t budget);
 void shard_drop_broadcasts(struct shard *shard);

@@ -17,7 +17,7 @@ PUBLIC_CXX = ['-x', 'c++', '-std=c++11', '-pedantic-errors', '-Iinclude']
 
 
 def compiles(root, command, header):
-    source = f'#include "{header}"\n#include "{header}"\n'
+    source = f'#include "{header}"\n#include "{header}"\ntypedef int no_empty_unit;\n'
     done = subprocess.run([*command, *WARNINGS, '-'], input=source, cwd=root, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode == 0, done.stdout

@@ -315,6 +315,8 @@ static size_t hear_frame(struct sim *sim, struct client *client, const uint8_t *
 static bool hear_answer(struct sim *sim, struct client *client)
 {
     struct bytes *in = &client->in;
+    if (in->begin == in->end)
+        return false;
     const uint8_t *end = memmem(in->at + in->begin, in->end - in->begin, "\r\n\r\n", 4);
     if (!end)
         return false;

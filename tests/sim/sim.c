@@ -58,16 +58,34 @@ struct wish {
     size_t name_len;
 };
 
+// What a shard wants of a connection that may be another's.
+static void command_elsewhere(struct sim *sim, struct shard *shard, const struct wish *wish)
+{
+    bool extra = *wish->name == 'e';
+    enum inbox_kind kind = (enum inbox_kind)(INBOX_JOIN + rand_below(&sim->rand, 3));
+    if ((kind == INBOX_JOIN && !extra) || (kind == INBOX_LEAVE && !extra && !sim->takes_out))
+        return;
+    struct inbox_command *command =
+        inbox_command_create(kind, 0, NULL, 0, wish->name, wish->name_len);
+    CHECK(command);
+    command->name_len = (uint8_t)wish->name_len;
+    command->id = wish->anyone;
+    if (registry_command(shard, command))
+        inbox_command_destroy(command);
+}
+
 static void use_registry(struct sim *sim, struct shard *shard, const struct wish *wish)
 {
     const char *name = wish->name;
     int result;
-    switch (rand_below(&sim->rand, 8)) {
+    switch (rand_below(&sim->rand, 9)) {
     case 0:
-        CHECK(registry_broadcast(shard, WS_TEXT, "!all", 4) == 0);
+        result = registry_broadcast(shard, WS_TEXT, "!all", 4);
+        CHECK(result == 0 || result == -EAGAIN);
         break;
     case 1:
-        CHECK(registry_send(shard, wish->anyone, WS_BINARY, "!one", 4) == 0);
+        result = registry_send(shard, wish->anyone, WS_BINARY, "!one", 4);
+        CHECK(result == 0 || result == -EAGAIN);
         break;
     case 2:
         result = registry_publish(shard, name, wish->name_len, WS_TEXT, "!room", 5, wish->anyone);
@@ -89,6 +107,9 @@ static void use_registry(struct sim *sim, struct shard *shard, const struct wish
     case 7:
         if (sim_chance(sim, 10))
             (void)registry_close(shard, wish->mine, 1000, "as the program wishes");
+        break;
+    case 8:
+        command_elsewhere(sim, shard, wish);
         break;
     }
 }

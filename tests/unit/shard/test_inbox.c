@@ -79,7 +79,7 @@ Test(inbox, rooms)
     for (uint16_t i = 0; i < 2; i++)
         cr_assert_eq(inbox_post(&shards[i], plain(INBOX_JOIN, ids[i], "room")), 0);
     tick(6);
-    uint16_t home = hub_home_shard(&shards[0].hub, (const uint8_t *)"room", 4);
+    uint16_t home = hub_home_shard(&group.hash_key, SHARDS, (const uint8_t *)"room", 4);
     cr_assert_eq(inbox_post(&shards[home], message(INBOX_PUBLISH, "all", 0, "room")), 0);
     cr_assert_eq(inbox_post(&shards[home], message(INBOX_PUBLISH, "not 0", ids[0], "room")), 0);
     cr_assert_str_eq(received(fds[0]), "all|");
@@ -143,7 +143,7 @@ Test(inbox, waits_for_a_crowded_room)
 {
     start();
     uint64_t id;
-    uint16_t home = hub_home_shard(&shards[0].hub, (const uint8_t *)"room", 4);
+    uint16_t home = hub_home_shard(&group.hash_key, SHARDS, (const uint8_t *)"room", 4);
     int fd = open_client_at(home, "/room/room", &id);
     struct room *room = hub_find_room(&shards[home].hub, (const uint8_t *)"room", 4);
     room->paused = true;

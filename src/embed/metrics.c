@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "server/metrics.h"
-
-#include "base/clock.h"
+#include "embed/embed.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifndef RINGCAST_VERSION
-#define RINGCAST_VERSION "unknown"
-#endif
 
 struct metric {
     const char *name;
@@ -138,42 +132,38 @@ static void write_overflows(FILE *out, const struct shard_group *group)
     fprintf(out, "ringcast_cq_overflows_total %" PRIu64 "\n", sum);
 }
 
-static void write_process(FILE *out, const struct server *server)
+static void write_instance(FILE *out, const struct ringcast *rc)
 {
-    // Relaxed: a figure.
-    int phase = atomic_load_explicit(&server->group.phase, memory_order_relaxed);
     head(out, "build_info", "gauge", "The version; always 1");
     fprintf(out, "ringcast_build_info{version=\"%s\"} 1\n", RINGCAST_VERSION);
     head(out, "uptime_seconds", "gauge", "Time since the start");
     fprintf(out, "ringcast_uptime_seconds %.3f\n",
-            (double)(clock_monotonic_ms() - server->started_ms) / 1e3);
+            (double)(rc->options.clock_ms() - rc->started_ms) / 1e3);
     head(out, "shards", "gauge", "Threads");
-    fprintf(out, "ringcast_shards %u\n", server->group.count);
+    fprintf(out, "ringcast_shards %u\n", rc->group.count);
     head(out, "max_connections", "gauge", "Connections that there is place for");
-    fprintf(out, "ringcast_max_connections %" PRIu64 "\n", server->capacity);
-    uint64_t expires_s = atomic_load_explicit(&server->tls_expires_s, memory_order_relaxed);
+    fprintf(out, "ringcast_max_connections %" PRIu64 "\n", rc->capacity);
+    uint64_t expires_s = ringcast_tls_expires_s(rc);
     if (expires_s) {
         head(out, "tls_certificate_expiry_seconds", "gauge",
              "When the first TLS certificate expires, in seconds since 1970");
         fprintf(out, "ringcast_tls_certificate_expiry_seconds %" PRIu64 "\n", expires_s);
     }
-    head(out, "ready", "gauge", "Whether new clients are welcome: 1 or 0");
-    fprintf(out, "ringcast_ready %d\n", phase == SHARD_RUNNING);
 }
 
-char *metrics_text(const struct server *server, size_t *bytes)
+char *ringcast_metrics(const struct ringcast *rc, size_t *len)
 {
     char *text = NULL;
-    FILE *out = open_memstream(&text, bytes);
+    FILE *out = open_memstream(&text, len);
     if (!out)
         return NULL;
-    write_process(out, server);
-    write_sums(out, &server->group);
-    write_by_shard(out, &server->group);
-    write_closes(out, &server->group);
-    write_ticks(out, &server->group);
-    write_queues(out, &server->group);
-    write_overflows(out, &server->group);
+    write_instance(out, rc);
+    write_sums(out, &rc->group);
+    write_by_shard(out, &rc->group);
+    write_closes(out, &rc->group);
+    write_ticks(out, &rc->group);
+    write_queues(out, &rc->group);
+    write_overflows(out, &rc->group);
     bool failed = ferror(out) != 0;
     if (fclose(out) || failed) {
         free(text);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "server/limits.h"
+#include "embed/limits.h"
 
 #include <sys/resource.h>
 
@@ -22,14 +22,11 @@ int limits_nth_cpu(const cpu_set_t *cpus, unsigned n)
     return 0;
 }
 
-uint32_t limits_raise_nofile(void)
+uint32_t limits_nofile(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit))
         return 1024; // POSIX' usual value; cannot happen
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit))
-        (void)getrlimit(RLIMIT_NOFILE, &limit); // what we had is what we have
     return limit.rlim_cur > UINT32_MAX ? UINT32_MAX : (uint32_t)limit.rlim_cur;
 }
 

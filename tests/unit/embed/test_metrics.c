@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "server/metrics.h"
+#include "embed/embed.h"
+
+#include "base/clock.h"
 
 #include <criterion/criterion.h>
 #include <regex.h>
@@ -9,12 +11,12 @@
 
 #define SHARDS 3
 
-static struct server server;
+static struct ringcast instance;
 static char *text;
 
 static void setup(void)
 {
-    struct shard_group *group = &server.group;
+    struct shard_group *group = &instance.group;
     group->count = SHARDS;
     group->queues = aligned_alloc(CACHE_LINE_BYTES, sizeof *group->queues * SHARDS * SHARDS);
     memset(group->queues, 0, sizeof *group->queues * SHARDS * SHARDS);
@@ -22,14 +24,15 @@ static void setup(void)
         group->shards[i] = aligned_alloc(CACHE_LINE_BYTES, sizeof *group->shards[i]);
         memset(group->shards[i], 0, sizeof *group->shards[i]);
     }
-    server.capacity = 1000;
+    instance.capacity = 1000;
+    instance.options.clock_ms = clock_monotonic_ms;
 }
 
 static void teardown(void)
 {
     for (unsigned i = 0; i < SHARDS; i++)
-        free(server.group.shards[i]);
-    free(server.group.queues);
+        free(instance.group.shards[i]);
+    free(instance.group.queues);
     free(text);
 }
 
@@ -39,7 +42,7 @@ static void render(void)
 {
     size_t bytes;
     free(text);
-    text = metrics_text(&server, &bytes);
+    text = ringcast_metrics(&instance, &bytes);
     cr_assert_not_null(text);
     cr_assert_eq(bytes, strlen(text));
 }
@@ -120,7 +123,7 @@ Test(metrics, no_family_is_told_twice)
 Test(metrics, counters_are_sums_over_shards)
 {
     for (unsigned i = 0; i < SHARDS; i++) {
-        struct shard *shard = server.group.shards[i];
+        struct shard *shard = instance.group.shards[i];
         counter_set(&shard->net.counters.connections, i + 1);
         counter_set(&shard->net.counters.closed[CLOSE_REASON_IDLE], 10);
         counter_set(&shard->conns.counters.messages_in, 100);
@@ -145,10 +148,10 @@ Test(metrics, counters_are_sums_over_shards)
 
 Test(metrics, the_histogram_is_cumulative)
 {
-    histogram_add(&server.group.shards[0]->counters.tick, 500);
-    histogram_add(&server.group.shards[1]->counters.tick, 1500);
-    histogram_add(&server.group.shards[2]->counters.tick, 1500);
-    histogram_add(&server.group.shards[2]->counters.tick, 60000000000);
+    histogram_add(&instance.group.shards[0]->counters.tick, 500);
+    histogram_add(&instance.group.shards[1]->counters.tick, 1500);
+    histogram_add(&instance.group.shards[2]->counters.tick, 1500);
+    histogram_add(&instance.group.shards[2]->counters.tick, 60000000000);
     render();
     cr_assert_eq(value_of("ringcast_tick_seconds_bucket{le=\"1.024e-06\"}"), 1);
     cr_assert_eq(value_of("ringcast_tick_seconds_bucket{le=\"2.048e-06\"}"), 3);
@@ -159,7 +162,7 @@ Test(metrics, the_histogram_is_cumulative)
 
 Test(metrics, queues_are_told_by_pair)
 {
-    struct spsc *queue = &server.group.queues[1 * SHARDS + 2];
+    struct spsc *queue = &instance.group.queues[1 * SHARDS + 2];
     struct spsc_item item = {{0}};
     cr_assert_eq(spsc_init(queue, 8), 0);
     for (unsigned i = 0; i < 3; i++)
@@ -170,13 +173,4 @@ Test(metrics, queues_are_told_by_pair)
     cr_assert_eq(value_of("ringcast_queue_depth{from=\"2\",to=\"1\"}"), 0);
     cr_assert_eq(value_of("ringcast_queue_depth{from=\"1\",to=\"1\"}"), -1);
     spsc_fini(queue);
-}
-
-Test(metrics, ready_says_what_readyz_says)
-{
-    render();
-    cr_assert_eq(value_of("ringcast_ready"), 1);
-    atomic_store(&server.group.phase, SHARD_NOT_READY);
-    render();
-    cr_assert_eq(value_of("ringcast_ready"), 0);
 }

@@ -12,8 +12,8 @@ void limits_cpus(cpu_set_t *cpus);
 // The n-th of them, counted round.
 int limits_nth_cpu(const cpu_set_t *cpus, unsigned n);
 
-// Raises RLIMIT_NOFILE to what is allowed without privileges and returns it.
-uint32_t limits_raise_nofile(void);
+// RLIMIT_NOFILE.
+uint32_t limits_nofile(void);
 
 // Connections per shard: an even share of `wanted` (0: as many as possible), as far as a ring's
 // table of `nofile` descriptors goes with `reserve` of them left.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "server/limits.h"
+#include "embed/limits.h"
 
 #include <criterion/criterion.h>
 #include <sys/resource.h>
@@ -42,14 +42,13 @@ Test(limits, cpus_are_counted_round)
     cr_assert(CPU_ISSET((size_t)limits_nth_cpu(&cpus, 0), &cpus));
 }
 
-Test(limits, the_soft_limit_of_files_becomes_the_hard_one)
+Test(limits, the_limit_of_files_is_read_and_left_alone)
 {
     struct rlimit limit;
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
     limit.rlim_cur = 100;
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    uint32_t raised = limits_raise_nofile();
+    cr_assert_eq(limits_nofile(), 100);
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    cr_assert_eq(limit.rlim_cur, limit.rlim_max);
-    cr_assert_eq(raised, limit.rlim_max > UINT32_MAX ? UINT32_MAX : (uint32_t)limit.rlim_max);
+    cr_assert_eq(limit.rlim_cur, 100);
 }

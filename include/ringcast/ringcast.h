@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: MIT
+//
+// ringcast as a library: a WebSocket server (RFC 6455) inside a program, with its connection
+// registry as the program's. Linux 6.1 or newer, io_uring.
+//
+// An instance has a number of shards, each a thread with a ring, connections and rooms of its own.
+// Several instances can live in one process. The library does not print, exit, install signal
+// handlers or change limits: raise RLIMIT_NOFILE for more than about 900 connections on a shard.
+//
+// Threads. Callbacks run on the thread of the shard that owns the connection and must not block.
+// Every function says who may call it:
+//   Thread: any      from anywhere, at any time between create and destroy; never blocks. On the
+//                    shard that owns the connection it acts at once, elsewhere it posts a command
+//                    to the shard's inbox and returns -EAGAIN when that is full.
+//   Thread: shard    only from callbacks, on the shard that owns the connection or room.
+//   Thread: control  one thread at a time, none of the shards': who creates and destroys.
+//
+// Order. What one thread posts to one connection arrives in that order, and so does what one thread
+// posts to one room; all members of a room see the same order. A join that has been acknowledged
+// (on_open for rooms of the decision, on_joined otherwise) is seen by every later publish.
+//
+// Ids are values: copy and keep them as you like. An id that has outlived its connection is
+// recognised and never means another one: -ESTALE where that is known at once (on the owning
+// shard), nothing happens elsewhere.
+//
+// Errors are negative errno values. Owner: what a function takes and who frees it, per outcome.
+//
+// Structures keep their layout as long as the library keeps its soname.
+#ifndef RINGCAST_RINGCAST_H
+#define RINGCAST_RINGCAST_H
+
+#include "ringcast/version.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RINGCAST_API __attribute__((visibility("default")))
+
+struct ringcast;         // one server
+struct ringcast_request; // an HTTP request, during on_upgrade and on_http
+
+typedef struct ringcast_id {
+    uint64_t value; // 0: nobody
+} ringcast_id;
+
+enum ringcast_kind { RINGCAST_TEXT = 1, RINGCAST_BINARY = 2 };
+
+// Where a connection's messages go: to on_message; to all members of its first room, without asking
+// the program; or back to itself.
+enum ringcast_mode { RINGCAST_TO_PROGRAM, RINGCAST_TO_ROOM, RINGCAST_ECHO };
+
+#define RINGCAST_THREADS_MAX         64
+#define RINGCAST_LISTENERS_MAX       8
+#define RINGCAST_CERTIFICATES_MAX    16
+#define RINGCAST_ROOM_NAME_MAX_BYTES 200 // of UTF-8, at least 1
+#define RINGCAST_ROOMS_AT_ONCE       16
+#define RINGCAST_MESSAGE_MAX_BYTES   (1U << 30)
+
+struct ringcast_room_name {
+    uint8_t len;
+    char bytes[RINGCAST_ROOM_NAME_MAX_BYTES];
+};
+
+// What becomes of a request for a WebSocket. Zeroed: it is opened, in no room, with all its
+// messages for on_message. A client whose token has a list of rooms is refused by itself (403) when
+// a room of the decision is not in it.
+struct ringcast_decision {
+    int status; // 0: open it; else refuse it with this HTTP status (400 to 599)
+    // And with this sentence, which is copied once the callback has returned; usually a literal.
+    const char *reason;
+    enum ringcast_mode mode;
+    bool exclude_self; // RINGCAST_TO_ROOM: own messages do not come back
+    void *connection;  // the program's pointer for this connection, handed to its callbacks
+    size_t room_count; // joined before the handshake is answered; RINGCAST_TO_ROOM needs one
+    struct ringcast_room_name rooms[RINGCAST_ROOMS_AT_ONCE];
+};
+
+// What an HTTP request that is no upgrade gets. Zeroed but for status 404.
+struct ringcast_answer {
+    int status;
+    const char *content_type; // NULL: text/plain; charset=utf-8
+    const char *headers;      // further lines, each ended by "\r\n", or NULL; at most 512 bytes
+    const void *body;         // copied once the callback has returned: must be good until then
+    size_t body_bytes;
+    void *owned; // given to free() after that, or NULL: memory that the texts above lie in
+};
+
+// Why a connection ended.
+struct ringcast_end {
+    uint16_t code;      // of the Close frame, whoever sent it (RFC 6455, section 7.4); 1006: none
+    const char *reason; // the metric label: "normal", "idle", "slow_bytes", … Static
+};
+
+// All may be NULL. None may call ringcast_destroy, ringcast_wait or ringcast_run.
+struct ringcast_callbacks {
+    // A good request for a WebSocket, which ringcast_set_access lets in. NULL: /room/NAME joins
+    // that room and /echo echoes, as the ringcast server does.
+    void (*on_upgrade)(struct ringcast *rc, const struct ringcast_request *request,
+                       struct ringcast_decision *decision);
+
+    // Any other request: GET and HEAD are answered as the answer says. NULL: 404.
+    void (*on_http)(struct ringcast *rc, const struct ringcast_request *request,
+                    struct ringcast_answer *answer);
+
+    // Open, and a member of the decision's rooms.
+    void (*on_open)(struct ringcast *rc, ringcast_id id, void *connection);
+
+    // A whole message of a connection whose mode is RINGCAST_TO_PROGRAM. Text is valid UTF-8.
+    // `bytes` are good during the call. Returns 0; or anything else for "not now": the connection
+    // is not read from meanwhile, and the same message is offered again, about every millisecond.
+    // So the result of ringcast_broadcast_room_text can be handed on: -EAGAIN holds the publisher.
+    int (*on_message)(struct ringcast *rc, ringcast_id id, void *connection,
+                      enum ringcast_kind kind, const void *bytes, size_t len);
+
+    // The answer to ringcast_join_room. Not accepted: there is no place for another room.
+    void (*on_joined)(struct ringcast *rc, ringcast_id id, void *connection, const char *room,
+                      size_t room_len, bool accepted);
+
+    // The last callback of a connection; it is in no room any more. With id 0: a socket given to
+    // ringcast_register could not be taken in (`connection` is that of its decision); that may also
+    // come from within ringcast_destroy, on its thread.
+    void (*on_close)(struct ringcast *rc, ringcast_id id, void *connection,
+                     const struct ringcast_end *end);
+
+    // At the end of each turn of a shard's loop; see tick_interval_ms.
+    void (*on_tick)(struct ringcast *rc, unsigned shard, uint64_t now_ms);
+
+    // The last member of the room on this shard has left, and the room has a pointer there
+    // (ringcast_set_room). Must not call ringcast functions.
+    void (*on_room_end)(struct ringcast *rc, const char *room, size_t room_len, void *pointer);
+};
+
+// An address to listen on.
+struct ringcast_listener {
+    const char *address; // "127.0.0.1:8080", "[::1]:0", "*:8443"; NULL: fd is given
+    int fd;              // a listening stream socket. Owner: the program's; must stay until destroy
+    bool tls;            // needs ringcast_set_tls before ringcast_start
+    bool proxy;          // each connection begins with a PROXY header, from proxy_networks only
+};
+
+enum ringcast_level { RINGCAST_DEBUG, RINGCAST_INFO, RINGCAST_WARN, RINGCAST_ERROR, RINGCAST_OFF };
+
+// Filled by ringcast_options_init. All that is pointed at is copied by ringcast_create, but for
+// user pointers and callbacks.
+struct ringcast_options {
+    size_t size; // of this structure, as the program was compiled with
+    const struct ringcast_listener *listeners;
+    size_t listener_count; // at most 8; 0: only ringcast_register brings connections
+    const struct ringcast_callbacks *callbacks; // or NULL
+    void *user;                                 // for ringcast_user
+
+    unsigned threads;         // 0: one per CPU that the process may run on; at most 64
+    bool pin;                 // each thread to a CPU of its own, when there are enough
+    uint64_t max_connections; // on all shards; 0: what RLIMIT_NOFILE allows
+    uint32_t max_rooms;       // on each shard; default 1,048,576
+
+    uint64_t max_message_bytes; // received; default 1 MiB
+    // What may wait for a slow client before it is evicted.
+    uint32_t outbound_messages; // default 1,024
+    uint64_t outbound_bytes;    // default 4 MiB
+    uint32_t outbound_age_ms;   // how long one may wait; 0: any time; default 10,000
+
+    uint32_t ping_interval_ms; // silence after which a client is pinged; 0: never; default 30,000
+    uint32_t idle_timeout_ms;  // silence after which it is reaped; 0: never; default 90,000
+    uint32_t handshake_timeout_ms; // for the whole handshake; default 10,000
+    uint32_t close_timeout_ms;     // for the answer to a Close frame; default 5,000
+    uint32_t tick_interval_ms; // on_tick at least so often; 0: only when there is something to do
+
+    uint32_t messages_per_second;            // from one connection; 0: any number
+    uint64_t bytes_per_second;               // the same in payload bytes
+    uint32_t address_connections;            // at once from one client address; 0: any number
+    uint32_t address_connections_per_second; // new ones; 0: any number
+    const char *proxy_networks; // load balancers: "10.0.0.0/8,::1"; default "127.0.0.0/8,::1"
+
+    uint32_t inbox_commands; // posted to one shard and not yet carried out; default 65,536
+    uint64_t inbox_bytes;    // the same in bytes; default 64 MiB
+
+    uint32_t recv_buffers;      // on each shard, a power of two up to 32,768; default 1,024
+    uint32_t recv_buffer_bytes; // each; default 4,096
+    uint64_t send_memory_bytes; // on each shard, for messages on their way; default 4 MiB
+    // Sends of at least this size do not copy; 0, the default: never.
+    uint32_t zerocopy_threshold_bytes;
+
+    // Lines for a log, escaped, without time and line end; NULL: they are dropped. Any thread.
+    void (*log)(void *log_user, enum ringcast_level level, const char *text);
+    void *log_user;
+    enum ringcast_level log_level; // default RINGCAST_INFO
+
+    // Milliseconds of a monotonic clock, and since 1970; NULL: the system's. Any thread.
+    uint64_t (*clock_ms)(void);
+    uint64_t (*clock_unix_ms)(void);
+};
+
+// options_bytes: sizeof *options, so that programs run with later libraries whose options are more.
+RINGCAST_API void ringcast_options_init(struct ringcast_options *options, size_t options_bytes);
+
+// --- Life
+
+// Makes an instance and binds its addresses. Returns 0, or -errno with a sentence in error that
+// says what to change; -ENOSYS: io_uring does not work here. Thread: control.
+RINGCAST_API int ringcast_create(struct ringcast **rc, const struct ringcast_options *options,
+                                 char *error, size_t error_bytes);
+
+// Starts the shards' threads; connections are served when it returns 0. On an error (a sentence in
+// error) the instance can only be destroyed. Thread: control.
+RINGCAST_API int ringcast_start(struct ringcast *rc, char *error, size_t error_bytes);
+
+// Begins the end: nothing is accepted any more, clients are told to go (1001), evenly over four
+// fifths of deadline_ms, and what is left at the deadline is cut off. With deadline_ms 0, at once.
+// May be called again, to make it quicker. Thread: any, and from signal handlers.
+RINGCAST_API void ringcast_stop(struct ringcast *rc, uint32_t deadline_ms);
+
+// Returns when all shards have ended after ringcast_stop. Thread: control.
+RINGCAST_API void ringcast_wait(struct ringcast *rc);
+
+// All shards have ended: ringcast_wait would not wait. Thread: any.
+RINGCAST_API bool ringcast_ended(const struct ringcast *rc);
+
+// ringcast_start, then ringcast_wait. Thread: control.
+RINGCAST_API int ringcast_run(struct ringcast *rc, char *error, size_t error_bytes);
+
+// Stops at once if need be, waits, and frees everything; what is still in an inbox is dropped, what
+// was lent is released on this thread. No other thread may use the instance any more. Nothing
+// happens to NULL. Thread: control.
+RINGCAST_API void ringcast_destroy(struct ringcast *rc);
+
+// --- The instance. Thread: any
+
+RINGCAST_API void *ringcast_user(const struct ringcast *rc);
+RINGCAST_API unsigned ringcast_shard_count(const struct ringcast *rc);
+
+// The shard whose thread is calling, or -1.
+RINGCAST_API int ringcast_shard(const struct ringcast *rc);
+
+// The shard that owns a connection.
+RINGCAST_API unsigned ringcast_shard_of(ringcast_id id);
+
+// "127.0.0.1:8080": where the n-th listener listens, with the port that the kernel chose. Returns
+// 0, or -ENOENT.
+RINGCAST_API int ringcast_local_address(const struct ringcast *rc, size_t listener, char *text,
+                                        size_t text_bytes);
+
+// Every loop has turned since the last call; wakes them all for the next one. For a watchdog.
+RINGCAST_API bool ringcast_alive(struct ringcast *rc);
+
+// All figures in Prometheus' text format. Owner: the caller frees it with ringcast_free. NULL: no
+// memory.
+RINGCAST_API char *ringcast_metrics(const struct ringcast *rc, size_t *len);
+RINGCAST_API void ringcast_free(void *memory);
+
+// Connections that there is place for, on all shards.
+RINGCAST_API uint64_t ringcast_capacity(const struct ringcast *rc);
+
+RINGCAST_API void ringcast_set_log_level(struct ringcast *rc, enum ringcast_level level);
+
+// --- TLS and who gets in. Thread: control, also while the instance runs: what is new holds for new
+// --- handshakes. Return 0, or -errno with a sentence in error; then nothing has changed. With rc
+// NULL
+// --- it is only looked whether what they are given is right.
+
+struct ringcast_certificate {
+    const char *name;  // for error messages
+    const char *chain; // PEM, the server's own certificate first
+    size_t chain_bytes;
+    const char *key; // PEM
+    size_t key_bytes;
+};
+
+struct ringcast_tls {
+    const struct ringcast_certificate *certificates; // the first serves who asks for no known name
+    size_t certificate_count;                        // 1 to 16
+    const char *client_ca; // PEM of who may sign clients' certificates; NULL: none are asked for
+    size_t client_ca_bytes;
+    bool client_required;
+    bool tls13_only;
+    uint32_t ticket_lifetime_s; // how often the tickets' key changes; 0: no tickets
+    const void *ticket_key;     // at least 32 bytes shared with other servers; NULL: our own
+    size_t ticket_key_bytes;
+};
+
+RINGCAST_API int ringcast_set_tls(struct ringcast *rc, const struct ringcast_tls *tls, char *error,
+                                  size_t error_bytes);
+
+// When the first of the certificates ends, in seconds since 1970; 0: unknown, or no TLS. Thread:
+// any.
+RINGCAST_API uint64_t ringcast_tls_expires_s(const struct ringcast *rc);
+
+// TLS is built in; and with the processor's AES.
+RINGCAST_API bool ringcast_tls_available(void);
+RINGCAST_API bool ringcast_tls_accelerated(void);
+
+enum ringcast_auth { RINGCAST_AUTH_OFF, RINGCAST_AUTH_OPTIONAL, RINGCAST_AUTH_REQUIRED };
+
+// A JWK set (begins with '{'), a public key in PEM, or else a secret for HS256.
+struct ringcast_key {
+    const char *name; // for error messages
+    const char *text;
+    size_t text_bytes;
+};
+
+struct ringcast_access {
+    // Of web pages: "https://example.org,https://*.example.org,same"; NULL: all.
+    const char *origins;
+    enum ringcast_auth auth; // JSON Web Tokens: Authorization: Bearer, or ?token=
+    const struct ringcast_key *keys;
+    size_t key_count;
+    const char *audience; // what `aud` has to name; NULL: tokens must not have one
+    const char *issuer;   // what `iss` has to be; NULL: anything
+    uint32_t leeway_s;
+};
+
+RINGCAST_API int ringcast_set_access(struct ringcast *rc, const struct ringcast_access *access,
+                                     char *error, size_t error_bytes);
+
+// --- Requests. Thread: shard, within the callback that was given the request. Texts are as sent,
+// not
+// --- terminated, and good until it returns.
+
+RINGCAST_API const char *ringcast_request_method(const struct ringcast_request *request,
+                                                 size_t *len);
+RINGCAST_API const char *ringcast_request_path(const struct ringcast_request *request, size_t *len);
+RINGCAST_API const char *ringcast_request_query(const struct ringcast_request *request,
+                                                size_t *len);
+
+// The first header of this name, whatever its case; NULL: there is none.
+RINGCAST_API const char *ringcast_request_header(const struct ringcast_request *request,
+                                                 const char *name, size_t *len);
+
+// The value of a query parameter, percent-decoded into `value`, terminated. Returns its length,
+// -ENOENT, or -EINVAL: badly encoded, or longer than value_bytes - 1.
+RINGCAST_API int ringcast_request_parameter(const struct ringcast_request *request,
+                                            const char *name, char *value, size_t value_bytes);
+
+// Percent-decodes, terminated. Returns the length, or -EINVAL as above.
+RINGCAST_API int ringcast_percent_decode(const char *text, size_t len, char *out, size_t out_bytes);
+
+// The client's address, behind a PROXY header the real one: "10.0.0.1:1234". Returns text.
+#define RINGCAST_ADDRESS_BYTES 56
+RINGCAST_API const char *ringcast_request_peer(const struct ringcast_request *request,
+                                               char text[RINGCAST_ADDRESS_BYTES]);
+
+// Who the client is, from its token or TLS certificate: `sub`, and the token's payload as JSON (""
+// for a certificate). NULL: nobody knows.
+RINGCAST_API const char *ringcast_request_subject(const struct ringcast_request *request);
+RINGCAST_API const char *ringcast_request_claims(const struct ringcast_request *request);
+
+// Adds a room to the decision. Returns 0, -EINVAL (not 1 to 200 bytes of UTF-8) or -ENOSPC.
+RINGCAST_API int ringcast_decision_join(struct ringcast_decision *decision, const char *room,
+                                        size_t room_len);
+
+// --- The registry. Thread: any
+
+// Connections that are open, on all shards. O(shards), no locks.
+RINGCAST_API uint64_t ringcast_connection_count(const struct ringcast *rc);
+
+// A WebSocket that another server has accepted and upgraded.
+struct ringcast_registration {
+    const struct ringcast_decision *decision; // NULL: all zero. status must be 0
+    // Who the client is: JSON like a token's payload ("sub", "rooms", "exp"), or NULL.
+    const char *claims;
+    const void *early; // what the other server has read behind the handshake, or NULL
+    size_t early_bytes;
+};
+
+// Takes a connected stream socket over. It gets a shard, joins the decision's rooms, and on_open
+// tells its id; or on_close with id 0 tells that there is no place. Returns 0; -EAGAIN (the inboxes
+// are full), -ENOMEM; -EINVAL: not a stream socket, or decision or claims are wrong. Owner: on 0
+// the descriptor is the library's, else it stays the caller's.
+RINGCAST_API int ringcast_register(struct ringcast *rc, int fd,
+                                   const struct ringcast_registration *registration);
+
+// Closes with a Close frame (1000 for unregister). It gets nothing that is published later. Returns
+// 0, -ESTALE, -EAGAIN; -EINVAL: not a code that may be sent, or the reason is no UTF-8 of at most
+// 123 bytes (NULL: none).
+RINGCAST_API int ringcast_unregister(struct ringcast *rc, ringcast_id id);
+RINGCAST_API int ringcast_close(struct ringcast *rc, ringcast_id id, uint16_t code,
+                                const char *reason);
+
+// Closes every open connection. Returns how many there were; -EAGAIN, -ENOMEM: none is closed, or
+// -EINVAL as above.
+RINGCAST_API int64_t ringcast_close_all(struct ringcast *rc, uint16_t code, const char *reason);
+
+// Counts as heard from: puts off pings and the idle timeout. Returns 0, -ESTALE, -EAGAIN.
+RINGCAST_API int ringcast_touch(struct ringcast *rc, ringcast_id id);
+
+// Ids of connections that were reaped for being idle since the last call, each once, to one caller
+// only; at most `max`. The shards reap by themselves; up to 65,536 ids are remembered. Returns how
+// many.
+RINGCAST_API size_t ringcast_sweep_idle(struct ringcast *rc, ringcast_id *ids, size_t max);
+
+// Joining is answered by on_joined. Returns 0; -ESTALE, -EAGAIN, -ENOMEM; -EINVAL: not a name.
+// Leaving: the same, and on the owning shard -ENOENT when it was not in it.
+RINGCAST_API int ringcast_join_room(struct ringcast *rc, ringcast_id id, const char *room,
+                                    size_t room_len);
+RINGCAST_API int ringcast_leave_room(struct ringcast *rc, ringcast_id id, const char *room,
+                                     size_t room_len);
+
+// Messages. The payload is copied. To one connection: who is too slow for it is evicted. To a room:
+// `except` gets nothing ({0}: everybody does); a room without members is no error. Return 0;
+// -ESTALE; -EAGAIN: the inbox is full, the room is crowded, or too much of the kind still waits to
+// be sent: try again, or leave it out; -ENOMEM; -EINVAL: a text that is not UTF-8, a message above
+// 1 GiB, not a room's name.
+RINGCAST_API int ringcast_send_text(struct ringcast *rc, ringcast_id id, const char *text,
+                                    size_t len);
+RINGCAST_API int ringcast_send_binary(struct ringcast *rc, ringcast_id id, const void *bytes,
+                                      size_t len);
+RINGCAST_API int ringcast_broadcast_text(struct ringcast *rc, const char *text, size_t len);
+RINGCAST_API int ringcast_broadcast_binary(struct ringcast *rc, const void *bytes, size_t len);
+RINGCAST_API int ringcast_broadcast_room_text(struct ringcast *rc, const char *room,
+                                              size_t room_len, const char *text, size_t len,
+                                              ringcast_id except);
+RINGCAST_API int ringcast_broadcast_room_binary(struct ringcast *rc, const char *room,
+                                                size_t room_len, const void *bytes, size_t len,
+                                                ringcast_id except);
+
+// The same with a payload that is lent instead of copied by the caller: the shard that orders the
+// message copies it once. On 0, release(context) is called exactly once, whatever becomes of the
+// message: on a shard's thread, on the caller's before the function returns (when it is that
+// shard), or in ringcast_destroy. On an error it is not called.
+struct ringcast_payload {
+    enum ringcast_kind kind;
+    const void *bytes;
+    size_t len;
+    void (*release)(void *context);
+    void *context;
+};
+RINGCAST_API int ringcast_send_lent(struct ringcast *rc, ringcast_id id,
+                                    const struct ringcast_payload *payload);
+RINGCAST_API int ringcast_broadcast_room_lent(struct ringcast *rc, const char *room,
+                                              size_t room_len,
+                                              const struct ringcast_payload *payload,
+                                              ringcast_id except);
+
+// --- Connections and rooms of the calling shard. Thread: shard. Elsewhere: NULL, or -EPERM
+
+// The program's pointer for a connection; NULL also when the id is stale.
+RINGCAST_API void *ringcast_connection(struct ringcast *rc, ringcast_id id);
+RINGCAST_API int ringcast_set_connection(struct ringcast *rc, ringcast_id id, void *connection);
+
+// As of the request. Good until the callback returns.
+RINGCAST_API const char *ringcast_subject(struct ringcast *rc, ringcast_id id);
+RINGCAST_API const char *ringcast_claims(struct ringcast *rc, ringcast_id id);
+RINGCAST_API const char *ringcast_peer(struct ringcast *rc, ringcast_id id,
+                                       char text[RINGCAST_ADDRESS_BYTES]);
+
+// The program's pointer for a room on this shard, while it has members here; on_room_end hands it
+// back. Setting: -ENOENT when it has none.
+RINGCAST_API void *ringcast_room(struct ringcast *rc, const char *room, size_t room_len);
+RINGCAST_API int ringcast_set_room(struct ringcast *rc, const char *room, size_t room_len,
+                                   void *pointer);
+
+// Calls visit for each member of the room on this shard, until it returns false; visit must not
+// join or leave rooms. Returns how many were visited.
+RINGCAST_API int ringcast_room_each(struct ringcast *rc, const char *room, size_t room_len,
+                                    bool (*visit)(void *context, ringcast_id id, void *connection),
+                                    void *context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+#ifndef RINGCAST_VERSION_H
+#define RINGCAST_VERSION_H
+
+#define RINGCAST_VERSION_MAJOR 0
+#define RINGCAST_VERSION_MINOR 1
+#define RINGCAST_VERSION_PATCH 0
+#define RINGCAST_VERSION       "0.1.0"
+
+#endif
