@@ -24,7 +24,7 @@ LAYERS = {
     'server': 'base ring ringcast',
 }
 BENCH_MAY_USE = 'base ring codec ringcast'
-MICRO_MAY_USE = 'base ring codec hub'  # bench/micro measures single structures
+MICRO_MAY_USE = BENCH_MAY_USE + ' hub'  # bench/micro measures single structures
 
 # header pattern -> the only files below src/, include/ and bench/ that may include it
 CONFINED = {
