@@ -148,16 +148,15 @@ void client_ask(struct worker *worker, struct client *client)
 {
     const struct bench *bench = worker->bench;
     client->state = CLIENT_UPGRADING;
-    char path[TARGET_PATH_MAX_BYTES], header[512], text[4096];
+    char path[TARGET_PATH_MAX_BYTES], text[8192];
     size_t path_len =
         target_expand(path, sizeof path, bench->target.path, client->room, client->id);
     path[path_len] = 0;
-    snprintf(header, sizeof header, "%s\r\n", bench->options.header ? bench->options.header : "");
     struct handshake_request request = {
         .path = path,
         .host = bench->target.host,
         .subprotocol = bench->options.subprotocol,
-        .headers = bench->options.header ? header : NULL,
+        .headers = bench->options.headers,
         .key_seed = client_key_seed(worker, client),
     };
     size_t len = handshake_request_write(text, sizeof text, &request);

@@ -16,7 +16,8 @@ enum kind {
     KIND_FLAG,
     KIND_LIST,
     KIND_SEED,
-    KIND_WORD
+    KIND_WORD,
+    KIND_HEADER
 };
 
 struct row {
@@ -146,6 +147,7 @@ static int bad_value(struct parse *parse, const struct row *row, const char *tex
         [KIND_LIST] = "numbers with commas between",
         [KIND_SEED] = "a number",
         [KIND_WORD] = "one of",
+        [KIND_HEADER] = "a header line NAME: VALUE, or there are too many of them",
     };
     int len = snprintf(parse->error, parse->error_bytes, "--%s: '%.60s' is not %s", row->name, text,
                        expected[row->kind]);
@@ -155,6 +157,17 @@ static int bad_value(struct parse *parse, const struct row *row, const char *tex
         snprintf(parse->error + len, parse->error_bytes - (size_t)len, " from %llu to %llu",
                  (unsigned long long)row->min, (unsigned long long)row->max);
     return -1;
+}
+
+// Adds a line to what there is. Whoever could end it early could write the rest of the request.
+static int add_header(const struct row *row, const char *line, char *headers)
+{
+    size_t have = strlen(headers), name_len = strcspn(line, ":");
+    if (name_len == 0 || !line[name_len] || strpbrk(line, "\r\n") ||
+        have + strlen(line) + 3 > row->max)
+        return -1;
+    snprintf(headers + have, row->max - have, "%s\r\n", line);
+    return 0;
 }
 
 // The word's place in "one|other", counted from 1; 0 when it is not there.
@@ -231,6 +244,8 @@ static int set_field(struct parse *parse, const struct row *row, const char *tex
                        field == options->cpus ? &options->cpu_count : &options->pid_count))
             return bad_value(parse, row, text);
         return 0;
+    case KIND_HEADER:
+        return add_header(row, text, field) ? bad_value(parse, row, text) : 0;
     case KIND_WORD:
         *(uint32_t *)field = find_word(row->argument, text);
         return *(uint32_t *)field ? 0 : bad_value(parse, row, text);

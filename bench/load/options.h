@@ -5,8 +5,9 @@
 
 #include "base/check.h"
 
-#define OPTIONS_PIDS_MAX 16
-#define OPTIONS_CPUS_MAX 64
+#define OPTIONS_PIDS_MAX          16
+#define OPTIONS_CPUS_MAX          64
+#define OPTIONS_HEADERS_MAX_BYTES 2048
 
 // What a word of a list is: its place in the list, counted from 1; 0 when it is not given.
 enum options_tls { OPTIONS_TLS_ANY, OPTIONS_TLS_12, OPTIONS_TLS_13 };
@@ -45,7 +46,7 @@ struct options {
     uint32_t sources;     // loopback source addresses; 0 = as many as it takes
     const char *subprotocol;
     const char *join, *joined, *publish;                // templates, or NULL
-    const char *header;                                 // one further header line
+    char headers[OPTIONS_HEADERS_MAX_BYTES];            // further lines, each ended by \r\n
     uint32_t proxy_header;                              // enum options_proxy
     uint32_t proxy_clients;                             // 0 = one per connection
     const char *tls_ca, *tls_name, *tls_cert, *tls_key; // files and a name, or NULL

@@ -24,12 +24,13 @@ def file(name):
 
 
 class TlsServer(ringcast.Server):
-    """Listens twice: with TLS, and in the clear for the pages."""
+    """Listens with TLS and without, and both again behind PROXY headers."""
 
     def __init__(self, *flags, certificate='server-ec'):
-        self.tls_port = ringcast.free_port()
-        port = ringcast.free_port()
-        super().__init__('--listen', f'127.0.0.1:{port},127.0.0.1:{self.tls_port} tls',
+        port, self.tls_port, self.proxy_port, self.proxy_tls_port = (ringcast.free_port() for _ in range(4))
+        words = {port: '', self.tls_port: ' tls', self.proxy_port: ' proxy',
+                 self.proxy_tls_port: ' proxy tls'}
+        super().__init__('--listen', ','.join(f'127.0.0.1:{p}{word}' for p, word in words.items()),
                          '--tls-certificate', file(certificate + '.pem'),
                          '--tls-key', file(certificate + '.key'), *flags, port=port)
 
@@ -188,6 +189,20 @@ def check_proxy(tap, server):
             tap.equal(sorted(balancer.seen), wanted, f'{name}: who was named')
 
 
+def check_address_limit(tap):
+    """What the server allows per address, tried by PROXY headers."""
+    with TlsServer('--address-connections', '2') as server:
+        for url in (f'ws://127.0.0.1:{server.proxy_port}', f'wss://127.0.0.1:{server.proxy_tls_port}'):
+            for clients, connections, refused in ((5, 10, 0), (5, 12, 2), (12, 12, 0)):
+                code, report, error = run('connect', url, '-n', str(connections), '--proxy-header', 'v2',
+                                          '--proxy-clients', str(clients))
+                # Until the server has noticed that all of them are gone, they count.
+                ringcast.wait_for(lambda: server.metrics().sum('ringcast_connections') == 1)
+                tap.equal((code, report['whole_run']['failed']), (int(refused > 0), refused),
+                          f'{url.split(":")[0]}, {connections} connections from {clients} addresses')
+                tap.ok(not refused or 'could not be opened' in error, 'and that some are refused is told', error)
+
+
 def main():
     if not os.path.exists(file('server-ec.pem')):
         ringcast.skip('this build has no TLS')
@@ -198,6 +213,7 @@ def main():
             check_trust(tap, server)
             check_proxy(tap, server)
         check_client_certificate(tap)
+        check_address_limit(tap)
         with TlsServer(certificate='server-rsa') as server:
             code, report, error = run('echo', f'wss://127.0.0.1:{server.tls_port}', '-n', '4', '-d',
                                       '200ms', '--tls-ca', file('ca.pem'))

@@ -134,6 +134,34 @@ Test(options, templates_fit_together)
     cr_assert(strstr(error, "--join"));
 }
 
+Test(options, headers_add_up)
+{
+    cr_assert_eq(parse("fanout -H A:1 --header B:2"), OPTIONS_RUN, "%s", error);
+    cr_assert_str_eq(options.headers, "A:1\r\nB:2\r\n");
+    cr_assert_eq(parse("fanout"), OPTIONS_RUN);
+    cr_assert_str_eq(options.headers, "");
+    cr_assert_eq(parse("fanout -H A:1\r\nB:2"), OPTIONS_BAD);
+    cr_assert_eq(parse("fanout -H A"), OPTIONS_BAD);
+    cr_assert_eq(parse("fanout -H :1"), OPTIONS_BAD);
+}
+
+Test(options, too_many_headers)
+{
+    static char program[] = "ringcast-bench", scenario[] = "fanout", option[] = "-H", line[200];
+    char *argv[25] = {program, scenario};
+    memset(line, 'x', sizeof line - 1);
+    line[5] = ':';
+    for (int i = 2; i < 24; i += 2)
+        argv[i] = option, argv[i + 1] = line;
+    cr_assert_eq(options_parse(&options, 20, argv, error, sizeof error), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(strlen(options.headers), 9 * 201);
+    for (int i = 2; i < 24; i += 2) // getopt moves the words around
+        argv[i] = option, argv[i + 1] = line;
+    argv[0] = program, argv[1] = scenario;
+    cr_assert_eq(options_parse(&options, 24, argv, error, sizeof error), OPTIONS_BAD);
+    cr_assert_not_null(strstr(error, "too many"));
+}
+
 Test(options, words)
 {
     cr_assert_eq(parse("fanout"), OPTIONS_RUN);
