@@ -261,7 +261,7 @@ static bool start_workers(struct bench *bench)
         struct worker *worker = &bench->workers[i];
         worker->bench = bench;
         worker->index = i;
-        char name[20];
+        char name[24];
         snprintf(name, sizeof name, "bench/%u", i);
         if (pthread_create(&worker->thread, NULL, worker_main, worker))
             abort(); // no thread, no run: nothing has been started that would have to be undone

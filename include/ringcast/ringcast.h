@@ -245,7 +245,8 @@ RINGCAST_API unsigned ringcast_shard_of(ringcast_id id);
 RINGCAST_API int ringcast_local_address(const struct ringcast *rc, size_t listener, char *text,
                                         size_t text_bytes);
 
-// Every loop has turned since the last call; wakes them all for the next one. For a watchdog.
+// Every loop has turned since the last call; wakes them all for the next one. For a watchdog. True
+// from ringcast_stop on.
 RINGCAST_API bool ringcast_alive(struct ringcast *rc);
 
 // All figures in Prometheus' text format. Owner: the caller frees it with ringcast_free. NULL: no

@@ -324,7 +324,7 @@ static void enter_address(struct conns *conns, struct conn *conn)
     enum address_verdict verdict =
         address_limits_enter(o->addresses, conn->peer, conns->net->now_ms, &cell);
     conn->edge->address_cell = cell;
-    conn->verdict = verdict;
+    conn->verdict = (uint8_t)verdict;
     if (verdict == ADDRESS_WELCOME)
         return;
     char text[CONN_ADDRESS_BYTES];

@@ -25,8 +25,7 @@ static void answer(struct conns *conns, struct conn *conn, const struct conn_pag
     free(page->owned);
 }
 
-// What a status needs beside itself.
-static const char *headers_of(int status)
+const char *conn_http_headers(int status)
 {
     switch (status) {
     case 401:
@@ -43,16 +42,22 @@ static const char *headers_of(int status)
     }
 }
 
-void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const char *sentence)
+void conn_http_refuse_with(struct conns *conns, struct conn *conn, int status, const char *headers,
+                           const char *sentence)
 {
     char text[256];
     int len = snprintf(text, sizeof text, "%.*s\n", (int)sizeof text - 2, sentence);
     struct conn_page page = {
-        .status = status, .extra = headers_of(status), .body = text, .body_bytes = (size_t)len};
+        .status = status, .extra = headers, .body = text, .body_bytes = (size_t)len};
     counter_add(&conns->counters.http_errors, 1);
     answer(conns, conn, &page, conn->http->request.method == HTTP_HEAD);
     // The rest of the request may still be on its way; closing at once could reset our answer away.
     conn_end(conns, conn, CLOSE_REASON_HTTP_ERROR, true);
+}
+
+void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const char *sentence)
+{
+    conn_http_refuse_with(conns, conn, status, conn_http_headers(status), sentence);
 }
 
 // --- Pages
@@ -70,7 +75,7 @@ static void page(struct conns *conns, struct conn *conn)
     bool refused = page.status >= 400;
     counter_add(refused ? &conns->counters.http_errors : &conns->counters.http_requests, 1);
     if (!page.extra)
-        page.extra = headers_of(page.status);
+        page.extra = conn_http_headers(page.status);
     answer(conns, conn, &page, request->method == HTTP_HEAD);
     // A body or a pipelined request may follow; closing at once could reset our answer away.
     conn_end(conns, conn, refused ? CLOSE_REASON_HTTP_ERROR : CLOSE_REASON_HTTP_DONE, true);

@@ -12,6 +12,11 @@ size_t conn_ws_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, siz
 
 // Answers with an error page of this sentence and closes.
 void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const char *sentence);
+void conn_http_refuse_with(struct conns *conns, struct conn *conn, int status, const char *headers,
+                           const char *sentence);
+
+// What a status needs beside itself, or NULL.
+const char *conn_http_headers(int status);
 
 // A good request for a WebSocket: is it let in, and what for?
 void conn_upgrade(struct conns *conns, struct conn *conn);

@@ -48,7 +48,12 @@ static bool let_in(struct conns *conns, struct conn *conn)
         count_refusal(conns, &answer);
         log_info("handshake refused client=%s status=%d reason=%s", conn_address(conn, client),
                  answer.status, answer.reason);
-        conn_http_refuse(conns, conn, answer.status, answer.text);
+        // RFC 6750, section 3.1: who has shown no token is not told of an error.
+        conn_http_refuse_with(conns, conn, answer.status,
+                              answer.bad_token
+                                  ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"
+                                  : conn_http_headers(answer.status),
+                              answer.text);
         return false;
     }
     if (!claims)

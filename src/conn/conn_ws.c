@@ -265,6 +265,8 @@ static void on_control_piece(struct conns *conns, struct conn *conn, const struc
 }
 
 // Limits of messages and bytes per second: control frames are messages too, or pings would be free.
+// Who is over a limit is told at the begin of a message; what follows of a large one only counts,
+// so that it does not matter how the network has cut it.
 static bool within_rates(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
 {
     const struct conn_options *o = &conns->options;
@@ -276,8 +278,12 @@ static bool within_rates(struct conns *conns, struct conn *conn, const struct ws
         conn_fail(conns, conn, CLOSE_REASON_INTERNAL);
         return false;
     }
-    if ((!o->messages_per_second || !chunk->first ||
-         rate_use(&edge->messages, 1, o->messages_per_second, now_ms)) &&
+    if (!chunk->first) {
+        if (o->bytes_per_second)
+            rate_charge(&edge->bytes, chunk->len, o->bytes_per_second, now_ms);
+        return true;
+    }
+    if ((!o->messages_per_second || rate_use(&edge->messages, 1, o->messages_per_second, now_ms)) &&
         (!o->bytes_per_second || rate_use(&edge->bytes, chunk->len, o->bytes_per_second, now_ms)))
         return true;
     counter_add(&conns->counters.rates_exceeded, 1);

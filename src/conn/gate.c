@@ -41,11 +41,13 @@ static void find_token(const struct http_parser *http, struct token *token)
 {
     const struct http_request *request = &http->request;
     const char *header = http_text(http, request->authorization);
-    size_t len;
-    const char *value =
-        http_query_find(http_text(http, request->query), request->query.len, "token", &len);
+    const char *query = http_text(http, request->query), *end = query + request->query.len;
+    size_t len, other_len;
+    const char *value = http_query_find(query, request->query.len, "token", &len);
     token->text = NULL;
-    token->twice = value && request->authorization.len;
+    token->twice =
+        value && (request->authorization.len ||
+                  http_query_find(value + len, (size_t)(end - value) - len, "token", &other_len));
     if (value) {
         // What does not decode is too long, or no token either way.
         int decoded =
@@ -71,8 +73,11 @@ static struct gate_answer judge_token(const struct gate *gate, const struct toke
                                   .issuer = gate->issuer};
     enum jwt_result result = jwt_verify(token->text, token->len, gate->keys, &options, claims);
     const struct jwt_result_info *info = jwt_result_info(result);
-    return result == JWT_OK ? welcome
-                            : refuse(result == JWT_NO_MEMORY ? 503 : 401, info->name, info->text);
+    if (result == JWT_OK)
+        return welcome;
+    struct gate_answer answer = refuse(result == JWT_NO_MEMORY ? 503 : 401, info->name, info->text);
+    answer.bad_token = answer.status == 401;
+    return answer;
 }
 
 static struct gate_answer judge_subject(const char *subject, struct claims **claims)

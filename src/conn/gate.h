@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Who gets in: the Origin of a browser's page, and a token at the upgrade (RFC 6750: the header
-// Authorization: Bearer, or ?token= in the target, never both). A gate does not change; a new
+// Authorization: Bearer, or ?token= in the target, once). A gate does not change; a new
 // configuration makes a new one.
 //
 // Thread: one shard's.
@@ -28,6 +28,7 @@ struct gate_answer {
     int status;         // 0: let in; else of the HTTP answer
     const char *text;   // a sentence for its body
     const char *reason; // one word for the log
+    bool bad_token;     // 401 though there was a token
 };
 
 // Judges an upgrade. subject: of the client's TLS certificate, or NULL; it counts as who the client

@@ -15,14 +15,21 @@ struct rate {
     uint64_t paid_until_us;
 };
 
+// Uses `amount` of it, whether that is over the limit or not.
+static inline void rate_charge(struct rate *rate, uint64_t amount, uint64_t per_second,
+                               uint64_t now_ms)
+{
+    uint64_t now_us = now_ms * 1000;
+    uint64_t from = rate->paid_until_us > now_us ? rate->paid_until_us : now_us;
+    rate->paid_until_us = from + amount * 1000000 / per_second;
+}
+
 // Uses `amount` of a limit of `per_second`. False: over the limit, and nothing is used.
 static inline bool rate_use(struct rate *rate, uint64_t amount, uint64_t per_second,
                             uint64_t now_ms)
 {
-    uint64_t now_us = now_ms * 1000;
-    if (rate->paid_until_us > now_us + RATE_BURST_US)
+    if (rate->paid_until_us > now_ms * 1000 + RATE_BURST_US)
         return false;
-    uint64_t from = rate->paid_until_us > now_us ? rate->paid_until_us : now_us;
-    rate->paid_until_us = from + amount * 1000000 / per_second;
+    rate_charge(rate, amount, per_second, now_ms);
     return true;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int parse_port(const char *text, uint16_t *port)
@@ -132,6 +133,9 @@ void sock_format(const struct sock_address *address, char out[SOCK_TEXT_BYTES])
         const struct sockaddr_in6 *v6 = (const void *)&address->storage;
         inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
         snprintf(out, SOCK_TEXT_BYTES, "[%s]:%u", host, ntohs(v6->sin6_port));
+    } else if (address->storage.ss_family == AF_UNIX) { // systemd may pass one
+        const struct sockaddr_un *local = (const void *)&address->storage;
+        snprintf(out, SOCK_TEXT_BYTES, "unix:%.*s", SOCK_TEXT_BYTES - 6, local->sun_path);
     } else {
         const struct sockaddr_in *v4 = (const void *)&address->storage;
         inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);

@@ -25,6 +25,6 @@ MUST_USE int sock_listen(const struct sock_address *address, int backlog);
 // The address with the port that the kernel chose, e.g. after listening on port 0.
 int sock_local(int fd, struct sock_address *out);
 
-// "[::]:8080" or "127.0.0.1:8080".
+// "[::]:8080", "127.0.0.1:8080" or, cut short, "unix:/run/ringcast.sock".
 #define SOCK_TEXT_BYTES 64
 void sock_format(const struct sock_address *address, char out[SOCK_TEXT_BYTES]);

@@ -322,6 +322,7 @@ def full(tap):
     with Server('--max-connections', 4, threads=1) as server:
         # The places of those who asked whether it is ready are free again only in a moment.
         tap.ok(wait_for(lambda: server.metrics().sum('ringcast_connections') == 1), 'empty')
+        time.sleep(0.2)  # and so is that of who asked last
         clients = [Client(server.port, '/echo') for _ in range(4)]
         tap.equal([c.status for c in clients], [101] * 4, 'as many as max_connections')
         for _ in range(3):

@@ -113,20 +113,22 @@ def end_process(process, timeout_s=PATIENCE_S):
 
 
 class Server:
-    """A running ringcast. Leaving the `with` ends it and checks how it ended."""
+    """A running ringcast. Leaving the `with` ends it and checks how it ended. environment: variables
+    beside those of this process; launcher: a command that ends in the server; options: of Popen."""
 
-    def __init__(self, *flags, binary=None, threads=2, port=None, expect_exit=0, fast_drain=True):
+    def __init__(self, *flags, binary=None, threads=2, port=None, expect_exit=0, fast_drain=True,
+                 environment=None, launcher=(), **options):
         self.port = port or free_port()
         self.expect_exit = expect_exit
         self.binary = binary or sys.argv[1]
         self.log = tempfile.TemporaryFile()
-        command = [self.binary, '--listen', f'127.0.0.1:{self.port}', '--threads', str(threads),
+        command = [*launcher, self.binary, '--listen', f'127.0.0.1:{self.port}', '--threads', str(threads),
                    '--pin', 'no', *map(str, flags)]
         if fast_drain and '--drain-deadline' not in flags:
             command += ['--drain-deadline', '0']
-        environment = {k: v for k, v in os.environ.items() if not k.startswith('RINGCAST_')}
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log, env=environment)
+        clean = {k: v for k, v in os.environ.items() if not k.startswith('RINGCAST_')}
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        env=clean | (environment or {}), **options)
         self.pid = self.process.pid
         if not wait_for(self.is_ready_or_dead) or self.process.poll() is not None:
             end_process(self.process)
@@ -192,6 +194,21 @@ class Server:
             raise RuntimeError(f'the server ended badly: {problem}')
         if problem:
             print('\n'.join('# ' + line for line in problem.splitlines()))
+
+
+def deployed(name, folder, replacements):
+    """Path of a copy of a file of scripts/deploy, with what is different here in it."""
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../scripts/deploy', name)
+    with open(source, encoding='utf-8') as file:
+        text = file.read()
+    for old, new in replacements.items():
+        if old not in text:
+            raise ValueError(f'{name} has no {old!r}')
+        text = text.replace(old, new)
+    path = os.path.join(folder, name)
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(text)
+    return path
 
 
 # --- Metrics (Prometheus' text format)
@@ -321,25 +338,38 @@ def upgrade_request(path, extra=''):
 
 
 class Client:
-    """A blocking client, for when every byte matters."""
+    """A blocking client, for when every byte matters. source: the address it comes from; prefix: what
+    it sends in front of the request, e.g. a PROXY header; extra: further header lines."""
 
-    def __init__(self, port, path, receive_buffer=None, timeout_s=PATIENCE_S):
+    def __init__(self, port, path, receive_buffer=None, timeout_s=PATIENCE_S, extra='', source=None,
+                 prefix=b''):
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.settimeout(timeout_s)
         self.socket.connect(('127.0.0.1', port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.sendall(upgrade_request(path))
         self.data = b''
-        while b'\r\n\r\n' not in self.data:
-            piece = self.socket.recv(65536)
-            if not piece:
-                break
-            self.data += piece
+        try:
+            self.socket.sendall(prefix + upgrade_request(path, extra))
+            while b'\r\n\r\n' not in self.data:
+                piece = self.socket.recv(65536)
+                if not piece:
+                    break
+                self.data += piece
+        except ConnectionError:
+            pass
         head, _, self.data = self.data.partition(b'\r\n\r\n')
         self.status = int(head[9:12]) if head else None
         self.head = head.decode()
+
+    def body(self):
+        """What a refusal says."""
+        while piece := self.socket.recv(65536):
+            self.data += piece
+        return self.data.decode()
 
     def send(self, opcode, payload=b''):
         self.socket.sendall(frame(opcode, payload))

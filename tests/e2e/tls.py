@@ -48,11 +48,11 @@ class TlsServer(Server):
 class TlsClient:
     """A WebSocket over Python's ssl (OpenSSL)."""
 
-    def __init__(self, port, path, context, host='localhost', session=None):
-        raw = socket.create_connection(('127.0.0.1', port), timeout=PATIENCE_S)
+    def __init__(self, port, path, context, host='localhost', session=None, source='127.0.0.1', extra=''):
+        raw = socket.create_connection(('127.0.0.1', port), PATIENCE_S, (source, 0))
         self.socket = context.wrap_socket(raw, server_hostname=host, session=session)
         self.data = b''
-        self.socket.sendall(upgrade_request(path))
+        self.socket.sendall(upgrade_request(path, extra))
         while b'\r\n\r\n' not in self.data:
             piece = self.socket.recv(65536)
             if not piece:

@@ -92,6 +92,7 @@ static void start(void)
     options.inbox_bytes = 1 << 16;
     options.recv_buffers = 64;
     options.tick_interval_ms = 1;
+    options.ping_interval_ms = 1000; // pings come between all that
     if (ringcast_create(&rc, &options, error, sizeof error) ||
         ringcast_start(rc, error, sizeof error))
         fail("%s", error);

@@ -100,6 +100,10 @@ static void take_frame(struct client *client, unsigned opcode, const uint8_t *by
         send_frame(client, WS_CLOSE, bytes, len < 2 ? 0 : 2);
         return;
     }
+    if (opcode == WS_PING) {
+        send_frame(client, WS_PONG, bytes, len);
+        return;
+    }
     if (opcode != WS_TEXT || len > MESSAGE_MAX)
         fail("a frame that nobody sent: opcode %u, %zu bytes", opcode, len);
     memcpy(text, bytes, len);

@@ -21,6 +21,15 @@ Test(rate, lets_a_burst_pass_and_no_more)
                      "step %zu", i);
 }
 
+Test(rate, what_is_charged_has_to_be_paid_before_the_next_use)
+{
+    struct rate rate = {0};
+    cr_assert(rate_use(&rate, 1, 10, 1000));
+    rate_charge(&rate, 99, 10, 1000); // ten seconds' worth in all
+    cr_assert_not(rate_use(&rate, 1, 10, 8999));
+    cr_assert(rate_use(&rate, 1, 10, 9000));
+}
+
 Test(rate, in_the_long_run_is_what_was_asked)
 {
     struct rate rate = {0};

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static const struct {
@@ -42,6 +43,17 @@ Test(sock, parses_addresses)
         sock_format(&address, text);
         cr_assert(strcmp(text, cases[i].means) == 0, "'%s' became %s", cases[i].text, text);
     }
+}
+
+Test(sock, formats_unix_sockets)
+{
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+    struct sock_address address = {.bytes = sizeof local};
+    char text[SOCK_TEXT_BYTES];
+    memset(local.sun_path, 'x', sizeof local.sun_path); // it need not end
+    memcpy(&address.storage, &local, sizeof local);
+    sock_format(&address, text);
+    cr_assert(strlen(text) == SOCK_TEXT_BYTES - 1 && strncmp(text, "unix:xxx", 8) == 0, "%s", text);
 }
 
 Test(sock, listeners_share_a_port)
