@@ -24,6 +24,7 @@ LAYERS = {
     'server': 'base ring ringcast',
 }
 BENCH_MAY_USE = 'base ring codec ringcast'
+MICRO_MAY_USE = BENCH_MAY_USE + ' hub'  # bench/micro measures single structures
 
 # header pattern -> the only files below src/, include/ and bench/ that may include it
 CONFINED = {
@@ -32,7 +33,7 @@ CONFINED = {
     'wolfssl/*': ['src/codec/tls*', 'src/codec/jwt_key.c', 'src/codec/sha1_wolfssl.c'],
     'sha1.h': ['src/codec/sha1_md.c'],
     'jansson.h': ['src/codec/json_strict.c', 'src/codec/jwt.c', 'src/codec/jwt_jwk.c',
-                  'src/codec/jwt_keys.c', 'src/codec/claims.c'],
+                  'src/codec/jwt_keys.c', 'src/codec/claims.c', 'bench/load/json_read.c'],
     'ini.h': ['src/server/*'],
     'zlib.h': ['src/codec/ws_deflate.c'],
 }
@@ -52,6 +53,8 @@ def allowed_layers(path):
         return {layer, *LAYERS.get(layer, '').split()}, f'src/{layer}'
     if parts[0] == 'include':
         return {'ringcast'}, 'include/'
+    if parts[:2] == ('bench', 'micro'):
+        return set(MICRO_MAY_USE.split()), 'bench/micro/'
     if parts[0] == 'bench':
         return set(BENCH_MAY_USE.split()), 'bench/'
     return None, ''

@@ -101,6 +101,8 @@ class Layers(TreeTest):
         self.good('bench/load/load.c', '"codec/utf8.h"')
         self.good('bench/load/load.c', '"load/plan.h"')
         self.bad('bench/load/load.c', '"net/link.h"', 'bench/ must not see net/')
+        self.bad('bench/load/load.c', '"hub/hub.h"', 'bench/ must not see hub/')
+        self.good('bench/micro/bench_hub.c', '"hub/hub.h"')
 
     def test_tests_see_everything_that_exists(self):
         self.good('tests/sim/sim.c', '"server/server.h"')

@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "load/client.h"
 #include "load/results.h"
+#include "load/secure.h"
 #include "load/series.h"
 #include "load/spawn.h"
 
@@ -20,10 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PORTS_PER_SOURCE 25000 // below the 28,232 of net.ipv4.ip_local_port_range
-#define STEP_NS          UINT64_C(10000000)
-#define WAKE_NS          UINT64_C(25000000) // workers see a change of phase within 20 ms
-#define LIVE_NS          UINT64_C(250000000)
+#define PORTS_OF_ONE     25000               // below the 28,232 of net.ipv4.ip_local_port_range
+#define PORTS_PER_SOURCE 4000                // of several: finding one of the last takes long
+#define STEP_NS          UINT64_C(250000000) // a signal is seen, and the live line drawn
+#define WAKE_NS          UINT64_C(25000000)  // workers see a change of phase within 20 ms
 
 static volatile sig_atomic_t interrupted;
 
@@ -70,6 +71,12 @@ static int choose_threads(struct bench *bench, char *error, size_t error_bytes)
     if (bench->thread_count > options->connections)
         bench->thread_count = options->connections;
     uint32_t members = options->connections / options->rooms;
+    if (bench->scenario->reconnects && options->publishers >= members) {
+        snprintf(error, error_bytes,
+                 "%s: publishers stay, so it needs rooms of more members than %u --publishers",
+                 bench->scenario->name, options->publishers);
+        return -EINVAL;
+    }
     if ((options->publishers - 1) * bench->thread_count >= members) {
         snprintf(error, error_bytes,
                  "%u --publishers on %u --threads need rooms of %u members: publishers of a room "
@@ -88,8 +95,8 @@ static int choose_sources(struct bench *bench, char *error, size_t error_bytes)
     if (bench->scenario->reconnects) // a closed connection's port rests for a minute
         ports += (double)options->connections * options->repeats +
                  options->churn_rate * (double)options->duration_ns / 1e9;
-    uint32_t needed = (uint32_t)(ports / PORTS_PER_SOURCE) + 1;
-    uint32_t count = options->sources ? options->sources : needed > 1 ? needed : 0;
+    uint32_t needed = ports > PORTS_OF_ONE ? (uint32_t)(ports / PORTS_PER_SOURCE) + 1 : 0;
+    uint32_t count = options->sources ? options->sources : needed;
     if (!count)
         return 0;
     if (!bench->target.loopback) {
@@ -132,6 +139,8 @@ int bench_prepare(struct bench *bench, char *error, size_t error_bytes)
     int result =
         target_parse(&bench->target, url, bench->scenario->default_path, error, error_bytes);
     if (!result)
+        result = secure_prepare(bench, error, error_bytes);
+    if (!result)
         result = choose_threads(bench, error, error_bytes);
     if (!result)
         result = choose_sources(bench, error, error_bytes);
@@ -160,6 +169,12 @@ struct session {
     uint64_t live_ns, live_delivered;
 };
 
+// A server may accept before it has started its workers, and start more when there is load.
+static void find_children(struct session *session)
+{
+    session->server_count = proc_add_children(session->server_pids, session->server_count);
+}
+
 static void take_sample(struct session *session, struct results_sample *sample)
 {
     pid_t self = getpid();
@@ -172,7 +187,7 @@ static void take_sample(struct session *session, struct results_sample *sample)
 static void show_live(struct session *session)
 {
     uint64_t now_ns = clock_monotonic_ns(), counts[COUNTS];
-    if (!session->live || now_ns - session->live_ns < LIVE_NS)
+    if (!session->live || now_ns - session->live_ns < STEP_NS)
         return;
     add_counts(session->bench, counts);
     struct hdr *merged = calloc(1, sizeof *merged);
@@ -201,10 +216,15 @@ static void sleep_until(uint64_t at_ns)
 static void add_to_series(struct session *session, uint64_t now_ns)
 {
     static struct results_sample sample;
-    if (!series_is_due(session->series, now_ns))
+    if (now_ns < series_next_ns(session->series))
         return;
     take_sample(session, &sample);
     series_add(session->series, session->bench, &sample);
+}
+
+static uint64_t earlier(uint64_t one_ns, uint64_t other_ns)
+{
+    return one_ns < other_ns ? one_ns : other_ns;
 }
 
 static bool reached(uint64_t limit_ns, uint64_t now_ns)
@@ -223,7 +243,7 @@ static bool wait_until(struct session *session, uint64_t limit_ns)
             return false;
         add_to_series(session, now_ns);
         show_live(session);
-        sleep_until(limit_ns - now_ns < STEP_NS ? limit_ns : now_ns + STEP_NS);
+        sleep_until(earlier(earlier(limit_ns, now_ns + STEP_NS), series_next_ns(session->series)));
     }
 }
 
@@ -277,6 +297,7 @@ static void open_all(struct session *session)
     struct bench *bench = session->bench;
     struct results *results = session->results;
     uint64_t begun_ns = clock_monotonic_ns(), counts[COUNTS] = {0};
+    pid_t self = getpid();
     take_sample(session, &results->before);
     set_phase(bench, PHASE_OPEN);
     while (counts[COUNT_opened] + counts[COUNT_failed] < bench->options.connections &&
@@ -287,10 +308,12 @@ static void open_all(struct session *session)
         add_counts(bench, counts);
     }
     results->open_ns = clock_monotonic_ns() - begun_ns;
+    (void)proc_read(&results->tool_opened, &self, 1);
     set_phase(bench, PHASE_HOLD);
     results->opened_all = counts[COUNT_opened] - counts[COUNT_lost] - counts[COUNT_slow_ended] ==
                           bench->options.connections;
     (void)wait_until(session, clock_monotonic_ns() + bench->options.settle_ns);
+    find_children(session);
     take_sample(session, &results->opened);
 }
 
@@ -317,6 +340,7 @@ static void load(struct session *session)
     atomic_store(&bench->from_ns, from_ns);
     set_phase(bench, PHASE_LOAD);
     bool whole = wait_until(session, from_ns);
+    find_children(session);
     take_sample(session, &results->from);
     whole = whole && wait_until(session, from_ns + bench->options.duration_ns);
     take_sample(session, &results->until);
@@ -341,7 +365,7 @@ static int find_server(struct session *session, char *error, size_t error_bytes)
             return -ECHILD;
         session->server_pids[session->server_count++] = session->spawned;
     }
-    session->server_count = proc_add_children(session->server_pids, session->server_count);
+    find_children(session);
     session->results->has_server = session->server_count > 0;
     struct proc_sample *probe = &session->results->before.server;
     if (session->server_count && !proc_read(probe, session->server_pids, session->server_count)) {

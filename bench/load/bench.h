@@ -21,6 +21,7 @@
 
 struct client;
 struct json;
+struct secure;
 struct worker;
 struct bench;
 
@@ -65,7 +66,8 @@ struct bench {
     struct target target;
     struct ring_features features;
     struct worker *workers;
-    void *state; // the scenario's, shared
+    void *state;           // the scenario's, shared
+    struct secure *secure; // NULL: ws://
     struct sock_address *sources;
     uint32_t thread_count, source_count;
     uint32_t run; // random: marks this run's messages

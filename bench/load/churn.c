@@ -2,11 +2,8 @@
 //
 // Scenario churn: while a fan-out goes on, members leave and come back, --churn-rate of them a
 // second, drawn at random: every other one with a Close frame, every other one without a word.
-#include "load/fanout.h"
+#include "load/client.h"
 #include "load/rejoin.h"
-
-#include <errno.h>
-#include <stdlib.h>
 
 #define TICK_BUDGET 256
 
@@ -17,19 +14,12 @@ struct churn_worker {
 
 static int start(struct worker *worker)
 {
-    struct churn_worker *mine = calloc(1, sizeof *mine);
-    if (!mine)
-        return -ENOMEM;
-    worker->extra = mine;
-    int error = rejoin_init(&mine->rejoin, worker->client_count);
-    return error ? error : fanout_start(worker);
+    return rejoin_start(worker, sizeof(struct churn_worker));
 }
 
 static void opened(struct worker *worker, struct client *client)
 {
-    struct churn_worker *mine = worker->extra;
-    uint64_t took_ns = rejoin_opened(&mine->rejoin, worker, client);
-    fanout_opened(worker, client);
+    uint64_t took_ns = rejoin_opened(worker, client);
     if (took_ns)
         hdr_add(&worker->event, took_ns);
 }
@@ -48,25 +38,21 @@ static uint64_t churn_due(struct worker *worker)
         uint32_t index = (uint32_t)(rand_next(&worker->rand) % worker->client_count);
         struct client *client = &worker->clients[index];
         bool politely = mine->pace.done++ & 1;
-        if (client->state != CLIENT_OPEN || fanout_publishes(worker, client))
+        if (!rejoin_may_go(worker, client))
             continue;
         if (politely)
-            rejoin_leave(&mine->rejoin, worker, client);
+            rejoin_leave(worker, client);
         else
-            rejoin_drop(&mine->rejoin, worker, client);
+            rejoin_drop(worker, client);
     }
     return pace_due_ns(&mine->pace);
 }
 
 static uint64_t tick(struct worker *worker)
 {
-    struct churn_worker *mine = worker->extra;
-    // First who goes, then who sends: a message queued by somebody who goes would be lost with it.
     uint64_t churn_ns = worker_loading(worker) ? churn_due(worker) : UINT64_MAX;
-    uint64_t next_ns = fanout_tick(worker);
-    uint64_t rejoin_ns = rejoin_tick(&mine->rejoin, worker);
-    next_ns = churn_ns < next_ns ? churn_ns : next_ns;
-    return rejoin_ns < next_ns ? rejoin_ns : next_ns;
+    uint64_t next_ns = rejoin_tick(worker);
+    return churn_ns < next_ns ? churn_ns : next_ns;
 }
 
 const struct scenario scenario_churn = {

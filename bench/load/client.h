@@ -3,9 +3,9 @@
 // One WebSocket connection of the load: opened, read, answered (pings, closes), and given back.
 // What the messages mean is the scenario's business.
 //
-//   IDLE ─ SOCKET ─ CONNECTING ─ UPGRADING ─ OPEN ─┬───────────┬─ CLOSING ─ GONE ─┐
-//               ↑                                  └─ LEAVING ─┘                  │
-//               └── client_open again ────────────────────────────────────────────┘
+//   IDLE ─ SOCKET ─ CONNECTING ─┬───────────┬─ UPGRADING ─ OPEN ─┬───────────┬─ CLOSING ─ GONE ─┐
+//               ↑               └ SECURING ─┘                    └─ LEAVING ─┘                  │
+//               └── client_open again ──────────────────────────────────────────────────────────┘
 //
 // The place in the ring's table is given back only when the kernel holds no operation of it
 // (`armed` is 0).
@@ -25,6 +25,7 @@ enum client_state {
     CLIENT_IDLE,
     CLIENT_SOCKET,
     CLIENT_CONNECTING,
+    CLIENT_SECURING, // the TLS handshake
     CLIENT_UPGRADING,
     CLIENT_OPEN,
     CLIENT_LEAVING, // we have sent Close and wait for the server to hang up
@@ -34,25 +35,32 @@ enum client_state {
 
 struct client_carry;
 struct client_backlog;
+struct tls_session;
 
 struct client {
+    // What a receive needs, in one cache line: the load goes round all clients, so each message
+    // finds its client cold.
     struct client_parser parser;
-    struct client_carry *carry;     // the head of a message cut by the receive buffers
+    struct tls_session *tls;    // NULL: ws://, or not connected
+    struct client_carry *carry; // the head of a message cut by the receive buffers
+    uint32_t index;             // in this worker
+    uint32_t room;
+    uint32_t file;
+    uint8_t state; // enum client_state
+    uint8_t armed; // operations the kernel holds
+    bool joining;  // waits for the answer to --join
+    bool slow;     // the scenario decides when it reads
+
+    bool dirty;                     // on the worker's list for this tick's flush
+    uint32_t id;                    // number over all workers
     struct client_backlog *backlog; // what did not fit into the socket
     uint8_t *out;                   // of this tick, in the worker's arena
     const uint8_t *sent;            // of the last flush, until the next one
     uint32_t out_bytes, sent_bytes;
     uint64_t begun_ns;
-    uint32_t file;
-    uint32_t id;    // number over all workers
-    uint32_t index; // in this worker
-    uint32_t room;
-    uint8_t state; // enum client_state
-    uint8_t armed; // operations the kernel holds
-    bool dirty;    // on the worker's list for this tick's flush
-    bool joining;  // waits for the answer to --join
-    bool slow;     // the scenario decides when it reads
-};
+} __attribute__((aligned(64)));
+
+_Static_assert(offsetof(struct client, dirty) <= 64, "what a receive needs is in one cache line");
 
 // What a completion belongs to: the operation in the upper byte, the client's index below.
 enum client_op {
@@ -85,11 +93,26 @@ void client_read_not(struct worker *worker, struct client *client);
 // The connection ended, or has to: counts it as failed or lost and gives it back.
 void client_end(struct worker *worker, struct client *client, const char *why);
 
+// The way to the server stands: asks for the upgrade.
+void client_ask(struct worker *worker, struct client *client);
+
+// What the handshake's key is made of.
+uint64_t client_key_seed(const struct worker *worker, const struct client *client);
+
+// --- client_in.c
+
+// Bytes from the server, as far as they have arrived.
+void client_take(struct worker *worker, struct client *client, const uint8_t *bytes, size_t len);
+void client_in_drop(struct client *client);
+
 // --- client_out.c
 
 // Room for `bytes` more behind what the client sends in this tick; ends the client and returns NULL
 // when memory has run out.
 uint8_t *client_out(struct worker *worker, struct client *client, uint32_t bytes);
+
+// Sees to it that the tick's flush looks at the client.
+void client_touch(struct worker *worker, struct client *client);
 
 // Queues a message of ours, or a control frame.
 void client_send_stamp(struct worker *worker, struct client *client, const struct stamp *stamp);

@@ -3,6 +3,7 @@
 #include "codec/ws_mask.h"
 #include "codec/ws_write.h"
 #include "load/client.h"
+#include "load/secure.h"
 #include "load/template.h"
 
 #include <errno.h>
@@ -28,6 +29,14 @@ void client_out_begin_tick(struct worker *worker)
     arena_reset(&worker->arenas[worker->arena_now]);
 }
 
+void client_touch(struct worker *worker, struct client *client)
+{
+    if (!client->dirty) {
+        client->dirty = true;
+        worker->dirty[worker->dirty_count++] = client;
+    }
+}
+
 uint8_t *client_out(struct worker *worker, struct client *client, uint32_t bytes)
 {
     struct arena *arena = &worker->arenas[worker->arena_now];
@@ -46,10 +55,7 @@ uint8_t *client_out(struct worker *worker, struct client *client, uint32_t bytes
     client->out = fresh;
     end = fresh + client->out_bytes;
     client->out_bytes += bytes;
-    if (!client->dirty) {
-        client->dirty = true;
-        worker->dirty[worker->dirty_count++] = client;
-    }
+    client_touch(worker, client);
     return end;
 }
 
@@ -219,14 +225,18 @@ void client_out_complete(struct worker *worker, struct client *client,
 
 static void flush_client(struct worker *worker, struct client *client)
 {
+    const uint8_t *bytes = client->out;
+    uint32_t len = client->out_bytes;
+    if (client->tls && !(bytes = secure_seal(worker, client, &len)))
+        return;
     if (client->backlog) {
-        add_to_backlog(worker, client, client->out, client->out_bytes);
+        add_to_backlog(worker, client, bytes, len);
         return;
     }
-    client->sent = client->out;
-    client->sent_bytes = client->out_bytes;
+    client->sent = bytes;
+    client->sent_bytes = len;
     worker_count(worker, sends, 1);
-    ring_send_inline(worker->ring, client->file, client->out, client->out_bytes,
+    ring_send_inline(worker->ring, client->file, bytes, len,
                      client_tag(CLIENT_OP_INLINE, client->index));
 }
 
@@ -234,7 +244,7 @@ void client_out_flush(struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->dirty_count; i++) {
         struct client *client = worker->dirty[i];
-        if (client->state >= CLIENT_UPGRADING && client->state <= CLIENT_LEAVING)
+        if (client->state >= CLIENT_SECURING && client->state <= CLIENT_LEAVING)
             flush_client(worker, client);
         client->dirty = false;
         client->out = NULL;

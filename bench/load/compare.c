@@ -3,6 +3,7 @@
 
 #include "load/json_read.h"
 #include "load/report_html.h"
+#include "load/text_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ static const struct {
     {"last member p50, ns", "last_member_ns/p50"},
     {"last member p99, ns", "last_member_ns/p99"},
     {"handshakes/s", "opening/handshakes_per_s"},
+    {"TLS done p99, ns", "tls_ns/p99"},
     {"handshake p99, ns", "handshake_ns/p99"},
     {"server CPU per delivery, ns", "server/cpu_ns_per_delivery"},
     {"server CPU, ns", "server/cpu_ns"},
@@ -35,45 +37,35 @@ static const struct {
     {"connections lost", "whole_run/lost"},
 };
 
-static char *read_text(const char *path)
-{
-    FILE *file = fopen(path, "re");
-    char *text = NULL;
-    size_t capacity = 0;
-    if (!file)
-        return NULL;
-    ssize_t len = getdelim(&text, &capacity, 0, file);
-    fclose(file);
-    if (len >= 0)
-        return text;
-    free(text);
-    errno = EINVAL;
-    return NULL;
-}
+struct run {
+    const char *path;
+    char *text;
+    struct json_tree *tree;
+};
 
-static int read_run(char **out, const char *path)
+static int read_run(struct run *run)
 {
-    char tool[32] = "";
-    *out = read_text(path);
-    if (!*out) {
-        fprintf(stderr, "ringcast-bench: cannot read '%s': %s\n", path, strerror(errno));
+    run->text = text_file_read(run->path);
+    if (!run->text) {
+        fprintf(stderr, "ringcast-bench: cannot read '%s': %s\n", run->path, strerror(errno));
         return 1;
     }
-    if (!json_read_check(*out) || !json_read_text(*out, "tool", tool, sizeof tool) ||
-        strcmp(tool, "ringcast-bench") != 0) {
-        fprintf(stderr, "ringcast-bench: '%s' is no report of ringcast-bench --json\n", path);
+    run->tree = json_read(run->text);
+    const char *tool = run->tree ? json_read_text(run->tree, "tool") : NULL;
+    if (!tool || strcmp(tool, "ringcast-bench") != 0) {
+        fprintf(stderr, "ringcast-bench: '%s' is no report of ringcast-bench --json\n", run->path);
         return 1;
     }
     return 0;
 }
 
-static void print_heads(char **texts, char **paths, uint32_t count)
+static void print_heads(const struct run *runs, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        char scenario[32] = "?", note[300];
-        (void)json_read_text(texts[i], "scenario", scenario, sizeof scenario);
-        printf("%c  %s  %s\n", (int)('A' + i), scenario, paths[i]);
-        if (json_read_text(texts[i], "bottleneck", note, sizeof note))
+        const char *scenario = json_read_text(runs[i].tree, "scenario");
+        const char *note = json_read_text(runs[i].tree, "bottleneck");
+        printf("%c  %s  %s\n", (int)('A' + i), scenario ? scenario : "?", runs[i].path);
+        if (note)
             printf("   NOTE: %s\n", note);
     }
     printf("\n%-28s%14s", "", "A");
@@ -82,17 +74,18 @@ static void print_heads(char **texts, char **paths, uint32_t count)
     printf("\n");
 }
 
-static void print_row(char **texts, uint32_t count, const char *title, const char *path)
+static void print_row(const struct run *runs, uint32_t count, const char *title, const char *path)
 {
     double first = 0, value;
-    bool has_first = json_read_number(texts[0], path, &first), any = has_first;
-    for (uint32_t i = 1; i < count; i++)
-        any = json_read_number(texts[i], path, &value) || any;
+    bool has_first = json_read_number(runs[0].tree, path, &first);
+    bool timed = strstr(path, "_ns/"), any = false; // zero: nothing was timed
+    for (uint32_t i = 0; i < count; i++)
+        any = (json_read_number(runs[i].tree, path, &value) && (value > 0 || !timed)) || any;
     if (!any)
         return;
     printf("%-28s", title);
     for (uint32_t i = 0; i < count; i++) {
-        if (!json_read_number(texts[i], path, &value)) {
+        if (!json_read_number(runs[i].tree, path, &value)) {
             printf(i ? "%14s%8s" : "%14s", "-", "");
             continue;
         }
@@ -105,13 +98,15 @@ static void print_row(char **texts, uint32_t count, const char *title, const cha
     printf("\n");
 }
 
-static int report(char **texts, char **paths, uint32_t count, const char *html)
+static int report(const struct run *runs, uint32_t count, const char *html)
 {
-    print_heads(texts, paths, count);
+    const char *texts[RUNS_MAX];
+    print_heads(runs, count);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        print_row(texts, count, rows[i].title, rows[i].path);
-    const char *const *runs = (const char *const *)texts;
-    int error = html ? report_html_texts(runs, count, html) : 0;
+        print_row(runs, count, rows[i].title, rows[i].path);
+    for (uint32_t i = 0; i < count; i++)
+        texts[i] = runs[i].text;
+    int error = html ? report_html_texts(texts, count, html) : 0;
     if (error)
         fprintf(stderr, "ringcast-bench: cannot write '%s': %s\n", html, strerror(-error));
     return error ? 1 : 0;
@@ -119,7 +114,7 @@ static int report(char **texts, char **paths, uint32_t count, const char *html)
 
 int compare_run(int argc, char **argv)
 {
-    char *texts[RUNS_MAX] = {0}, *paths[RUNS_MAX] = {0};
+    struct run runs[RUNS_MAX] = {0};
     const char *html = NULL;
     uint32_t count = 0;
     bool usage = false;
@@ -129,7 +124,7 @@ int compare_run(int argc, char **argv)
         else if (argv[i][0] == '-' || count == RUNS_MAX)
             usage = true;
         else
-            paths[count++] = argv[i];
+            runs[count++].path = argv[i];
     }
     if (usage || count < 2) {
         fprintf(stderr,
@@ -140,10 +135,12 @@ int compare_run(int argc, char **argv)
     }
     int code = 0;
     for (uint32_t i = 0; i < count && !code; i++)
-        code = read_run(&texts[i], paths[i]);
+        code = read_run(&runs[i]);
     if (!code)
-        code = report(texts, paths, count, html);
-    for (uint32_t i = 0; i < count; i++)
-        free(texts[i]);
+        code = report(runs, count, html);
+    for (uint32_t i = 0; i < count; i++) {
+        json_read_free(runs[i].tree);
+        free(runs[i].text);
+    }
     return code;
 }

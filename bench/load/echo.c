@@ -2,7 +2,7 @@
 //
 // Scenario echo: every message comes back to the connection that sent it. Closed loop: each
 // connection keeps `window` messages in flight. Open loop: by the clock, the connections in turn.
-#include "load/client.h"
+#include "load/arrival.h"
 #include "load/verify.h"
 
 #include <errno.h>
@@ -62,17 +62,11 @@ static void fill_window(struct worker *worker, struct client *client)
 static void message(struct worker *worker, struct client *client, const uint8_t *bytes, size_t have,
                     uint64_t total_bytes)
 {
-    const struct options *options = &worker->bench->options;
     struct echo_worker *mine = worker->state;
     struct stamp stamp;
-    if (!stamp_find(bytes, have, worker->bench->run, options->binary, &worker->stamp_offset,
-                    &stamp)) {
-        worker_count(worker, other, 1);
+    if (!arrival_read(worker, bytes, have, total_bytes, &stamp))
         return;
-    }
-    bool wrapped = options->publish; // then the server's message has any length
-    if ((!wrapped && total_bytes != options->size_bytes) ||
-        stamp.sequence >= mine->sent[client->index]) {
+    if (stamp.sequence >= mine->sent[client->index]) {
         worker_count(worker, damaged, 1);
         return;
     }
@@ -82,10 +76,8 @@ static void message(struct worker *worker, struct client *client, const uint8_t 
     }
     if (verify_arrived(&mine->verify, client->index, stamp.sequence) == VERIFY_DOUBLED)
         return;
-    worker_count(worker, delivered, 1);
-    if (bench_measures(worker->bench, stamp.due_ns))
-        hdr_add(&worker->latency, worker->now_ns - stamp.due_ns);
-    if (options->rate == 0 && worker_loading(worker))
+    arrival_count(worker, &stamp);
+    if (worker->bench->options.rate == 0 && worker_loading(worker))
         fill_window(worker, client);
 }
 

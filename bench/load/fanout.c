@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The members' half of scenario fanout: what arrives, who comes and goes, and the verdict.
+#include "load/arrival.h"
 #include "load/fanout_state.h"
 
 #include <errno.h>
@@ -132,14 +133,9 @@ void fanout_message(struct worker *worker, struct client *client, const uint8_t 
     const struct options *options = &worker->bench->options;
     struct fanout_worker *mine = worker->state;
     struct stamp stamp;
-    if (!stamp_find(bytes, have, worker->bench->run, options->binary, &worker->stamp_offset,
-                    &stamp)) {
-        worker_count(worker, other, 1);
+    if (!arrival_read(worker, bytes, have, total_bytes, &stamp))
         return;
-    }
-    bool wrapped = options->publish; // then the server's message has any length
-    if ((!wrapped && total_bytes != options->size_bytes) ||
-        stamp.publisher >= options->publishers) {
+    if (stamp.publisher >= options->publishers) {
         worker_count(worker, damaged, 1);
         return;
     }
@@ -148,7 +144,8 @@ void fanout_message(struct worker *worker, struct client *client, const uint8_t 
         return;
     }
     uint32_t stream = client->index * options->publishers + stamp.publisher;
-    if (stamp.sequence < mine->joined[stream]) {
+    if (!verify_is_next(&mine->verify, stream, stamp.sequence) &&
+        stamp.sequence < mine->joined[stream]) {
         worker_count(worker, early, 1);
         return;
     }
@@ -158,9 +155,7 @@ void fanout_message(struct worker *worker, struct client *client, const uint8_t 
         worker_count(worker, slow_delivered, 1);
         return;
     }
-    worker_count(worker, delivered, 1);
-    if (bench_measures(worker->bench, stamp.due_ns))
-        hdr_add(&worker->latency, worker->now_ns - stamp.due_ns);
+    arrival_count(worker, &stamp);
     count_arrival(worker, client->room,
                   (uint64_t)stamp.sequence * options->publishers + stamp.publisher);
 }

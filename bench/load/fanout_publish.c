@@ -185,6 +185,8 @@ bool fanout_publishes(const struct worker *worker, const struct client *client)
 {
     const struct fanout *fanout = worker->bench->state;
     uint32_t count = worker->bench->options.publishers;
+    if (client->room % worker->bench->thread_count != worker->index)
+        return false; // the room's home, where its publishers are, is another worker
     for (uint32_t i = 0; i < count; i++)
         if (fanout->publishers[client->room * count + i] == client)
             return true;

@@ -8,7 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_COUNT, KIND_RATE, KIND_TIME, KIND_TEXT, KIND_FLAG, KIND_LIST, KIND_SEED };
+enum kind {
+    KIND_COUNT,
+    KIND_RATE,
+    KIND_TIME,
+    KIND_TEXT,
+    KIND_FLAG,
+    KIND_LIST,
+    KIND_SEED,
+    KIND_WORD,
+    KIND_HEADER
+};
 
 struct row {
     const char *name;
@@ -43,8 +53,8 @@ static const char help_head[] =
     "  churn     fanout, but members leave and come back all the time\n"
     "  compare   no load: reports of --json side by side, --html FILE draws them\n"
     "\n"
-    "URL is ws://HOST:PORT/PATH with a numeric HOST or localhost. {room} and {id} in PATH stand\n"
-    "for the room's and the connection's number. By default ws://127.0.0.1:8080 with\n"
+    "URL is ws://HOST:PORT/PATH, or wss:// for TLS. {room} and {id} in PATH stand for the room's\n"
+    "and the connection's number. By default ws://127.0.0.1:8080 with\n"
     "/echo for echo, /room/idle for idle and connect, /room/{room} for all others.\n"
     "\n"
     "Options\n";
@@ -66,6 +76,7 @@ static const char help_tail[] =
     "      --join '{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-{room}\"}}' \\\n"
     "      --publish "
     "'{\"event\":\"client-x\",\"channel\":\"private-{room}\",\"data\":\"{payload}\"}'\n"
+    "  ringcast-bench connect wss://127.0.0.1:8443 -n 1000 --tls-version 1.3 --pid 4711\n"
     "  ringcast-bench idle -n 10k -d 30s --pid $(pidof ringcast)\n"
     "\n"
     "Exit code: 0 all is well; 1 the run failed, or lost, doubled or reordered messages; 2 "
@@ -135,13 +146,42 @@ static int bad_value(struct parse *parse, const struct row *row, const char *tex
         [KIND_TIME] = "a time like 250ms, 2s or 1m",
         [KIND_LIST] = "numbers with commas between",
         [KIND_SEED] = "a number",
+        [KIND_WORD] = "one of",
+        [KIND_HEADER] = "a header line NAME: VALUE, or there are too many of them",
     };
     int len = snprintf(parse->error, parse->error_bytes, "--%s: '%.60s' is not %s", row->name, text,
                        expected[row->kind]);
+    if (row->kind == KIND_WORD && len > 0 && (size_t)len < parse->error_bytes)
+        snprintf(parse->error + len, parse->error_bytes - (size_t)len, " %s", row->argument);
     if (row->kind == KIND_COUNT && len > 0 && (size_t)len < parse->error_bytes)
         snprintf(parse->error + len, parse->error_bytes - (size_t)len, " from %llu to %llu",
                  (unsigned long long)row->min, (unsigned long long)row->max);
     return -1;
+}
+
+// Adds a line to what there is. Whoever could end it early could write the rest of the request.
+static int add_header(const struct row *row, const char *line, char *headers)
+{
+    size_t have = strlen(headers), name_len = strcspn(line, ":");
+    if (name_len == 0 || !line[name_len] || strpbrk(line, "\r\n") ||
+        have + strlen(line) + 3 > row->max)
+        return -1;
+    snprintf(headers + have, row->max - have, "%s\r\n", line);
+    return 0;
+}
+
+// The word's place in "one|other", counted from 1; 0 when it is not there.
+static uint32_t find_word(const char *words, const char *word)
+{
+    size_t len = strlen(word);
+    for (uint32_t place = 1;; place++) {
+        size_t next = strcspn(words, "|");
+        if (next == len && memcmp(words, word, len) == 0)
+            return place;
+        if (!words[next])
+            return 0;
+        words += next + 1;
+    }
 }
 
 static int parse_list(const struct row *row, const char *text, uint32_t *list, uint32_t *count)
@@ -204,6 +244,11 @@ static int set_field(struct parse *parse, const struct row *row, const char *tex
                        field == options->cpus ? &options->cpu_count : &options->pid_count))
             return bad_value(parse, row, text);
         return 0;
+    case KIND_HEADER:
+        return add_header(row, text, field) ? bad_value(parse, row, text) : 0;
+    case KIND_WORD:
+        *(uint32_t *)field = find_word(row->argument, text);
+        return *(uint32_t *)field ? 0 : bad_value(parse, row, text);
     case KIND_RATE:
         return set_rate(parse, row, field, text);
     default:
@@ -259,6 +304,10 @@ static int check_together(struct parse *parse)
         return complain(parse, "--publish and --binary exclude each other: templates are text");
     if (options->joined && !options->join)
         return complain(parse, "--joined answers a --join, and there is none");
+    if (options->proxy_clients && !options->proxy_header)
+        return complain(parse, "--proxy-clients belongs to a --proxy-header, and there is none");
+    if (options->tls_key && !options->tls_cert)
+        return complain(parse, "--tls-key belongs to a --tls-cert, and there is none");
     if (options->pid_count && options->spawn)
         return complain(parse, "--pid and --spawn exclude each other");
     if (options->size_bytes < least) {

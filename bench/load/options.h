@@ -5,8 +5,13 @@
 
 #include "base/check.h"
 
-#define OPTIONS_PIDS_MAX 16
-#define OPTIONS_CPUS_MAX 64
+#define OPTIONS_PIDS_MAX          16
+#define OPTIONS_CPUS_MAX          64
+#define OPTIONS_HEADERS_MAX_BYTES 2048
+
+// What a word of a list is: its place in the list, counted from 1; 0 when it is not given.
+enum options_tls { OPTIONS_TLS_ANY, OPTIONS_TLS_12, OPTIONS_TLS_13 };
+enum options_proxy { OPTIONS_PROXY_NONE, OPTIONS_PROXY_V1, OPTIONS_PROXY_V2 };
 
 struct options {
     const char *scenario;
@@ -40,9 +45,13 @@ struct options {
     uint32_t concurrency; // handshakes under way at once, over all
     uint32_t sources;     // loopback source addresses; 0 = as many as it takes
     const char *subprotocol;
-    const char *join, *joined, *publish; // templates, or NULL
-    const char *header;                  // one further header line
-    uint32_t threads;                    // 0 = by itself
+    const char *join, *joined, *publish;                // templates, or NULL
+    char headers[OPTIONS_HEADERS_MAX_BYTES];            // further lines, each ended by \r\n
+    uint32_t proxy_header;                              // enum options_proxy
+    uint32_t proxy_clients;                             // 0 = one per connection
+    const char *tls_ca, *tls_name, *tls_cert, *tls_key; // files and a name, or NULL
+    uint32_t tls_version;                               // enum options_tls
+    uint32_t threads;                                   // 0 = by itself
 
     uint32_t cpus[OPTIONS_CPUS_MAX]; // to pin threads to, in turn
     uint32_t cpu_count;

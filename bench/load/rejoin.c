@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "load/rejoin.h"
 
+#include "load/client.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,36 +10,48 @@
 #define RETRY_NS   UINT64_C(20000000)
 #define HANG_UP_NS UINT64_C(1000000000) // how long the server may take to answer Close
 
-int rejoin_init(struct rejoin *rejoin, uint32_t client_count)
+int rejoin_start(struct worker *worker, size_t extra_bytes)
 {
-    rejoin->pending = calloc(client_count + 1, sizeof *rejoin->pending);
-    rejoin->left_ns = calloc(client_count + 1, sizeof *rejoin->left_ns);
-    return rejoin->pending && rejoin->left_ns ? 0 : -ENOMEM;
+    struct rejoin *rejoin = calloc(1, extra_bytes);
+    if (!rejoin)
+        return -ENOMEM;
+    worker->extra = rejoin;
+    rejoin->pending = calloc(worker->client_count + 1, sizeof *rejoin->pending);
+    rejoin->left_ns = calloc(worker->client_count + 1, sizeof *rejoin->left_ns);
+    return rejoin->pending && rejoin->left_ns ? fanout_start(worker) : -ENOMEM;
 }
 
-static void add(struct rejoin *rejoin, const struct worker *worker, const struct client *client)
+static void add(const struct worker *worker, const struct client *client)
 {
+    struct rejoin *rejoin = worker->extra;
     if (!rejoin->left_ns[client->index])
         rejoin->pending[rejoin->count++] = client->index;
     rejoin->left_ns[client->index] = worker->now_ns;
 }
 
-void rejoin_drop(struct rejoin *rejoin, struct worker *worker, struct client *client)
+void rejoin_drop(struct worker *worker, struct client *client)
 {
-    add(rejoin, worker, client);
+    add(worker, client);
     client_drop(worker, client);
 }
 
-void rejoin_leave(struct rejoin *rejoin, struct worker *worker, struct client *client)
+void rejoin_leave(struct worker *worker, struct client *client)
 {
-    add(rejoin, worker, client);
+    add(worker, client);
     client_leave(worker, client);
 }
 
-uint64_t rejoin_opened(struct rejoin *rejoin, struct worker *worker, struct client *client)
+bool rejoin_may_go(const struct worker *worker, const struct client *client)
 {
+    return client->state == CLIENT_OPEN && !fanout_publishes(worker, client);
+}
+
+uint64_t rejoin_opened(struct worker *worker, struct client *client)
+{
+    struct rejoin *rejoin = worker->extra;
     uint64_t left_ns = rejoin->left_ns[client->index];
     rejoin->left_ns[client->index] = 0;
+    fanout_opened(worker, client);
     return left_ns ? worker->now_ns - left_ns : 0;
 }
 
@@ -54,8 +68,10 @@ static void try_one(struct rejoin *rejoin, struct worker *worker, struct client 
         client_open(worker, client);
 }
 
-uint64_t rejoin_tick(struct rejoin *rejoin, struct worker *worker)
+uint64_t rejoin_tick(struct worker *worker)
 {
+    struct rejoin *rejoin = worker->extra;
+    uint64_t next_ns = fanout_tick(worker);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < rejoin->count; i++) {
         uint32_t index = rejoin->pending[i];
@@ -65,5 +81,5 @@ uint64_t rejoin_tick(struct rejoin *rejoin, struct worker *worker)
         try_one(rejoin, worker, &worker->clients[index]);
     }
     rejoin->count = kept;
-    return kept ? worker->now_ns + LOOK_NS : UINT64_MAX;
+    return kept && worker->now_ns + LOOK_NS < next_ns ? worker->now_ns + LOOK_NS : next_ns;
 }

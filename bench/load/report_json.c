@@ -5,6 +5,7 @@
 // under "whole_run".
 #include "load/json.h"
 #include "load/results.h"
+#include "load/secure.h"
 #include "load/series.h"
 
 #include <errno.h>
@@ -49,10 +50,8 @@ static void write_counts(struct json *json, const char *name, const uint64_t cou
     json_close(json, '}');
 }
 
-static void write_process(struct json *json, const char *name, const struct proc_sample *sample,
-                          uint64_t delivered)
+static void write_process(struct json *json, const struct proc_sample *sample, uint64_t delivered)
 {
-    json_open(json, name, '{');
     json_count(json, "cpu_ns", sample->cpu_ns);
     json_number(json, "cpu_ns_per_delivery",
                 delivered ? (double)sample->cpu_ns / (double)delivered : 0);
@@ -73,7 +72,6 @@ static void write_process(struct json *json, const char *name, const struct proc
         json_close(json, '}');
     }
     json_close(json, ']');
-    json_close(json, '}');
 }
 
 static void write_cpu(struct json *json)
@@ -112,6 +110,7 @@ static void write_options(struct json *json, const struct bench *bench)
 {
     const struct options *options = &bench->options;
     json_open(json, "options", '{');
+    json_bool(json, "secure", bench->target.secure);
     json_text(json, "host", bench->target.host);
     json_text(json, "path", bench->target.path);
     json_count(json, "connections", options->connections);
@@ -133,6 +132,17 @@ static void write_options(struct json *json, const struct bench *bench)
     json_number(json, "churn_rate", options->churn_rate);
     json_count(json, "threads", bench->thread_count);
     json_count(json, "sources", bench->source_count);
+    json_close(json, '}');
+}
+
+static void write_tls(struct json *json, const struct bench *bench)
+{
+    if (!bench->secure)
+        return;
+    json_open(json, "tls", '{');
+    json_text(json, "version", bench->workers[0].tls_version);
+    json_text(json, "cipher", bench->workers[0].tls_cipher);
+    json_text(json, "certificate", secure_check_text(bench));
     json_close(json, '}');
 }
 
@@ -207,23 +217,35 @@ static void write_all(struct json *json, const struct results *results)
     json_open(json, NULL, '{');
     write_origin(json, results);
     write_options(json, results->bench);
+    write_tls(json, results->bench);
     write_opening(json, results);
     json_number(json, "measured_s", results->measured_s);
+    json_open(json, "measured_ns", '['); // on the monotonic clock, as the times in messages are
+    json_count(json, NULL, results->bench->from_ns);
+    json_count(json, NULL, results->bench->until_ns);
+    json_close(json, ']');
     json_number(json, "messages_per_s", (double)results_count(results, published) / seconds);
     json_number(json, "deliveries_per_s", (double)delivered / seconds);
     write_counts(json, "counts", results->counts);
     write_counts(json, "whole_run", results->end.counts);
     write_histogram(json, "latency_ns", &results->latency);
     write_histogram(json, "last_member_ns", &results->last);
+    write_histogram(json, "tls_ns", &results->secured);
     write_histogram(json, "handshake_ns", &results->handshake);
     write_histogram(json, "own_lag_ns", &results->lag);
     write_histogram(json, "event_ns", &results->event);
     json_text(json, "event", results->bench->scenario->event);
     if (results->bench->scenario->write_json)
         results->bench->scenario->write_json(json, results->bench);
-    if (results->has_server)
-        write_process(json, "server", &results->server, delivered);
-    write_process(json, "tool_cpu", &results->tool, delivered);
+    if (results->has_server) {
+        json_open(json, "server", '{');
+        write_process(json, &results->server, delivered);
+        json_close(json, '}');
+    }
+    json_open(json, "tool_cpu", '{');
+    json_number(json, "busiest_thread_share", results->busiest_share);
+    write_process(json, &results->tool, delivered);
+    json_close(json, '}');
     write_series(json, results->series);
     json_text(json, "bottleneck", bottleneck[0] ? bottleneck : NULL);
     write_verdict(json, results);

@@ -2,6 +2,7 @@
 //
 // The summary for people.
 #include "load/results.h"
+#include "load/secure.h"
 #include "load/series.h"
 
 #include <stdio.h>
@@ -37,8 +38,8 @@ static double per(uint64_t amount, uint64_t number)
 static void print_setup(const struct results *results)
 {
     const struct options *options = &results->bench->options;
-    printf("%s  ws://%s%s\n", results->bench->scenario->name, results->bench->target.host,
-           results->bench->target.path);
+    printf("%s  ws%s://%s%s\n", results->bench->scenario->name, results->bench->secure ? "s" : "",
+           results->bench->target.host, results->bench->target.path);
     printf("  %u connections", options->connections);
     if (results->bench->scenario->by_room)
         printf(" in %u room%s, %u publisher%s each", options->rooms, options->rooms > 1 ? "s" : "",
@@ -49,6 +50,14 @@ static void print_setup(const struct results *results)
         printf(", window %u (closed loop), %u bytes", options->window, options->size_bytes);
     printf(", %u thread%s\n", results->bench->thread_count,
            results->bench->thread_count > 1 ? "s" : "");
+}
+
+static void print_tls(const struct results *results)
+{
+    const struct bench *bench = results->bench;
+    if (bench->secure && bench->workers[0].tls_version)
+        printf("  %s, %s; the server's certificate: %s\n", bench->workers[0].tls_version,
+               bench->workers[0].tls_cipher, secure_check_text(bench));
 }
 
 static void print_opening(const struct results *results)
@@ -82,6 +91,7 @@ static void print_latencies(const struct results *results)
     printf("%-14s%12s%12s%12s%12s%12s%12s\n", "", "p50", "p90", "p99", "p99.9", "p99.99", "max");
     print_histogram("  delivery", &results->latency);
     print_histogram("  last member", &results->last);
+    print_histogram("  TLS done", &results->secured);
     print_histogram("  handshake", &results->handshake);
     print_histogram("  own lag", &results->lag);
     if (results->bench->scenario->event) {
@@ -172,6 +182,7 @@ void report_text(const struct results *results)
 {
     char bottleneck[256];
     print_setup(results);
+    print_tls(results);
     print_opening(results);
     if (results->measured_s <= 0 && results->bench->scenario->loads) {
         printf("  nothing measured: %llu connections could not be opened, %llu were lost\n",
@@ -193,6 +204,9 @@ void report_text(const struct results *results)
     results_bottleneck(results, bottleneck, sizeof bottleneck);
     if (bottleneck[0])
         printf("  NOTE: %s\n", bottleneck);
+    else
+        printf("  not held up by the tool: its busiest thread used %.0f %% of a core\n",
+               results->busiest_share * 100);
     if (results->cut_short)
         printf("  NOTE: cut short\n");
     fflush(stdout);

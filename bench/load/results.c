@@ -25,11 +25,15 @@ void results_finish(struct results *results)
         results->counts[i] = results->until.counts[i] - results->from.counts[i];
     results->measured_s = (double)(results->until.at_ns - results->from.at_ns) / 1e9;
     proc_difference(&results->server, &results->from.server, &results->until.server);
-    proc_difference(&results->tool, &results->from.tool, &results->until.tool);
+    // Where there is no load, the handshakes are what is measured.
+    bool loads = bench->scenario->loads;
+    proc_difference(&results->tool, loads ? &results->from.tool : &results->before.tool,
+                    loads ? &results->until.tool : &results->tool_opened);
     results->busiest_share = busiest_worker(results);
     for (uint32_t i = 0; i < bench->thread_count; i++) {
         hdr_merge(&results->latency, &bench->workers[i].latency);
         hdr_merge(&results->last, &bench->workers[i].last);
+        hdr_merge(&results->secured, &bench->workers[i].secured);
         hdr_merge(&results->handshake, &bench->workers[i].handshake);
         hdr_merge(&results->event, &bench->workers[i].event);
         hdr_merge(&results->lag, &bench->workers[i].lag);
@@ -49,7 +53,7 @@ void results_bottleneck(const struct results *results, char *out, size_t out_byt
 {
     uint64_t lag_ns = hdr_quantile(&results->lag, 0.99);
     uint64_t latency_ns = hdr_quantile(&results->latency, 0.5);
-    double waited = (double)results->tool.wait_ns / 1e9 / (results->measured_s + 1e-9);
+    double waited = (double)results->tool.wait_ns / ((double)results->tool.at_ns + 1);
     out[0] = 0;
     if (results->busiest_share > BUSY_SHARE)
         snprintf(out, out_bytes,

@@ -29,9 +29,10 @@ struct results {
     uint64_t started_ms; // since 1970
 
     struct results_sample before, opened, from, until, end; // `end`: after the drain
+    struct proc_sample tool_opened;                         // at the last handshake
     uint64_t open_ns;                                       // from the first to the last handshake
     struct verdict verdict;
-    struct hdr latency, last, handshake, lag, event; // merged over the workers
+    struct hdr latency, last, secured, handshake, lag, event; // merged over the workers
     const struct series *series;
 
     // Differences from `from` to `until`, as the reports need them.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "load/series.h"
 
-bool series_is_due(const struct series *series, uint64_t now_ns)
+uint64_t series_next_ns(const struct series *series)
 {
-    return now_ns >= series->next_ns && series->count < SERIES_MAX;
+    return series->count < SERIES_MAX ? series->next_ns : UINT64_MAX;
 }
 
 // Quantiles of what was added between the two; `to` stays.

@@ -23,7 +23,7 @@ struct series {
     struct hdr seen, merged; // of all latencies, at the last point and now
 };
 
-// True when a point is due; there are at most SERIES_MAX.
-bool series_is_due(const struct series *series, uint64_t now_ns);
+// When the next point is due; UINT64_MAX behind the last of SERIES_MAX.
+uint64_t series_next_ns(const struct series *series);
 void series_add(struct series *series, const struct bench *bench,
                 const struct results_sample *sample);

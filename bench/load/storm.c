@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// Scenario storm: while a fan-out goes on, all members drop at once and come back as fast as they
-// can; or in waves, a share of them at a time. Every --every, --repeats times over all members.
+// Scenario storm: while a fan-out goes on, all members but its publishers drop at once and come
+// back as fast as they can; or in waves, a share of them at a time. Every --every, --repeats times
+// over all members.
 //
 // A drop is over when everybody it hit is back: its recovery time. A connection's own recovery time
 // counts from the drop to its 101, whatever it had to wait for.
-#include "load/fanout.h"
+#include "load/client.h"
 #include "load/json.h"
 #include "load/rejoin.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define DROPS_MAX 1024
 
@@ -23,6 +22,7 @@ struct drop {
 struct storm_worker {
     struct rejoin rejoin;
     uint32_t next; // drop
+    uint64_t ran_ns[DROPS_MAX];
 };
 
 static struct drop drops[DROPS_MAX]; // one run a process
@@ -47,22 +47,20 @@ static int prepare(struct bench *bench)
 
 static int start(struct worker *worker)
 {
-    struct storm_worker *mine = calloc(1, sizeof *mine);
-    if (!mine)
-        return -ENOMEM;
-    worker->extra = mine;
-    int error = rejoin_init(&mine->rejoin, worker->client_count);
-    return error ? error : fanout_start(worker);
+    return rejoin_start(worker, sizeof(struct storm_worker));
 }
 
 static void opened(struct worker *worker, struct client *client)
 {
     struct storm_worker *mine = worker->extra;
-    uint64_t took_ns = rejoin_opened(&mine->rejoin, worker, client);
-    fanout_opened(worker, client);
-    if (!took_ns || !mine->next)
+    uint64_t took_ns = rejoin_opened(worker, client);
+    if (!took_ns)
         return;
-    struct drop *drop = &drops[mine->next - 1];
+    // The drop that hit it, which need not be the latest one.
+    uint32_t number = mine->next - 1;
+    while (mine->ran_ns[number] > worker->now_ns - took_ns)
+        number--;
+    struct drop *drop = &drops[number];
     hdr_add(&worker->event, took_ns);
     uint64_t last_ns = atomic_load(&drop->last_ns);
     while (last_ns < worker->now_ns &&
@@ -83,13 +81,14 @@ static void run_drop(struct worker *worker, uint32_t number)
     uint32_t waves = waves_of(&worker->bench->options);
     struct drop *drop = &drops[number];
     uint64_t unset = 0;
+    mine->ran_ns[number] = worker->now_ns;
     atomic_compare_exchange_strong(&drop->begun_ns, &unset, worker->now_ns);
     for (uint32_t i = 0; i < worker->client_count; i++) {
         struct client *client = &worker->clients[i];
         uint32_t room_mate = client->id / worker->bench->options.rooms;
-        if (room_mate % waves != number % waves || client->state != CLIENT_OPEN)
+        if (room_mate % waves != number % waves || !rejoin_may_go(worker, client))
             continue;
-        rejoin_drop(&mine->rejoin, worker, client);
+        rejoin_drop(worker, client);
         atomic_fetch_add(&drop->hit, 1);
     }
 }
@@ -103,10 +102,8 @@ static uint64_t tick(struct worker *worker)
         run_drop(worker, mine->next++);
     else if (more)
         next_ns = drop_ns;
-    // Sends come after the drop: what somebody who goes has queued would be lost with it.
-    uint64_t send_ns = fanout_tick(worker), rejoin_ns = rejoin_tick(&mine->rejoin, worker);
-    next_ns = send_ns < next_ns ? send_ns : next_ns;
-    return rejoin_ns < next_ns ? rejoin_ns : next_ns;
+    uint64_t others_ns = rejoin_tick(worker);
+    return others_ns < next_ns ? others_ns : next_ns;
 }
 
 // UINT64_MAX: not everybody came back.

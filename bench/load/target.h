@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Where the load goes: ws://HOST:PORT/PATH, with {room} and {id} in the path.
+// Where the load goes: ws://HOST:PORT/PATH or wss://HOST:PORT/PATH, with {room} and {id} in the
+// path. HOST is an address or a name; a name is looked up once, and its first address serves all
+// connections.
 #pragma once
 
 #include "ring/sock.h"
@@ -10,6 +12,8 @@
 struct target {
     struct sock_address address;
     char host[128]; // for the Host header
+    char name[128]; // HOST, or empty when it is an address
+    bool secure;    // wss://
     char path[TARGET_PATH_MAX_BYTES];
     bool loopback; // source addresses can be chosen freely
 };

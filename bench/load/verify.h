@@ -40,6 +40,11 @@ void verify_fini(struct verify *verify);
 
 enum verify_result verify_unexpected(struct verify *verify, uint32_t stream, uint32_t sequence);
 
+static inline bool verify_is_next(const struct verify *verify, uint32_t stream, uint32_t sequence)
+{
+    return verify->next[stream] == sequence;
+}
+
 static inline enum verify_result verify_arrived(struct verify *verify, uint32_t stream,
                                                 uint32_t sequence)
 {

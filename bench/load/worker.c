@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "load/client.h"
+#include "load/secure.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -17,9 +18,11 @@
 #define ARENA_SPARE       16
 #define BATCH             256
 #define FILES_SPARE       4
-#define GATHER_NS         UINT64_C(100000) // how long to wait for a batch
+#define GATHER_NS         UINT64_C(250000) // how long to wait for a batch
 #define GATHER_SHARE      32               // of what is under way makes a batch
+#define GATHER_SHARE_OPEN 128              // the same in an open loop
 #define GATHER_MAX        64
+#define MOST_DECAY        512                // of it is forgotten each round
 #define IDLE_WAIT_NS      UINT64_C(20000000) // how late a change of phase may be seen
 
 // Not a power of two: buffers that are used for a hundred bytes each would all fall into the same
@@ -76,10 +79,11 @@ static int make_clients(struct worker *worker)
     for (uint32_t id = 0; id < options->connections; id++)
         worker->client_count += is_mine(worker, id);
     uint32_t places = worker->client_count ? worker->client_count : 1;
-    worker->clients = calloc(places, sizeof *worker->clients);
+    worker->clients = aligned_alloc(64, places * sizeof *worker->clients);
     worker->dirty = calloc(places, sizeof *worker->dirty);
     if (!worker->clients || !worker->dirty)
         return -ENOMEM;
+    memset(worker->clients, 0, places * sizeof *worker->clients);
     uint32_t index = 0;
     for (uint32_t id = 0; id < options->connections; id++) {
         if (!is_mine(worker, id))
@@ -113,6 +117,8 @@ static int set_up(struct worker *worker)
         .features = bench->features,
     };
     error = ring_create(&worker->ring, &options);
+    if (!error)
+        error = secure_start(worker);
     if (!error && bench->scenario->start)
         error = bench->scenario->start(worker);
     return error;
@@ -120,10 +126,8 @@ static int set_up(struct worker *worker)
 
 // --- The loop
 
-// How many completions are worth waking up for. A wake-up costs more than a message does, but
-// waiting delays what we time: a 32nd of the messages that are under way delays them by at most
-// 3 %, and usually half of that.
-static uint32_t worth_waking(const struct worker *worker)
+// Deliveries that this worker still expects, about.
+static uint64_t under_way(const struct worker *worker)
 {
     const struct bench *bench = worker->bench;
     uint64_t expected = 0, arrived = counter_read(&worker->counts[COUNT_delivered]) +
@@ -131,7 +135,23 @@ static uint32_t worth_waking(const struct worker *worker)
     for (uint32_t i = 0; i < bench->thread_count; i++)
         expected += counter_read(&bench->workers[i].counts[COUNT_expected]);
     expected /= bench->thread_count;
-    uint64_t batch = expected > arrived ? (expected - arrived) / GATHER_SHARE : 0;
+    return expected > arrived ? expected - arrived : 0;
+}
+
+// How many completions are worth waking up for. A wake-up costs more than a message does, but
+// waiting delays what we time. Open loop, where latencies are to be right: a 128th of the
+// deliveries that are under way. Closed loop, where our own cost is to be small: a 32nd of the most
+// that there were lately, so that a fan-out is read in 32 steps of the same size, but never more
+// than can still come, so that nothing waits longer for its next round.
+static uint32_t worth_waking(struct worker *worker)
+{
+    uint64_t left = under_way(worker), most = worker->most_under_way;
+    most -= most / MOST_DECAY;
+    most = left > most ? left : most;
+    worker->most_under_way = most;
+    bool open = worker->bench->options.rate > 0;
+    uint64_t batch = open ? left / GATHER_SHARE_OPEN : most / GATHER_SHARE;
+    batch = batch < left ? batch : left;
     return batch < 1 ? 1 : batch > GATHER_MAX ? GATHER_MAX : (uint32_t)batch;
 }
 
@@ -155,10 +175,10 @@ static void reap(struct worker *worker)
     uint32_t count;
     do {
         count = ring_reap(worker->ring, batch, BATCH);
-        for (uint32_t i = 0; i < count; i++) {
-            worker->now_ns = clock_monotonic_ns();
+        // One time for all of them: they had arrived by now, whenever we get round to them.
+        worker->now_ns = clock_monotonic_ns();
+        for (uint32_t i = 0; i < count; i++)
             client_complete(worker, &batch[i]);
-        }
     } while (count == BATCH);
 }
 

@@ -35,10 +35,14 @@ struct worker {
     void *extra;            // what slow, storm and churn keep beside the fan-out's state
     uint64_t now_ns;        // when the current completion was seen
     struct rand rand;
+    uint64_t most_under_way; // deliveries, lately
     uint32_t index;
     uint32_t client_count, next_to_open, opening, dirty_count;
     uint32_t arena_now;
-    uint32_t stamp_offset; // where messages carry their stamp
+    struct tls_context *tls;              // NULL: ws://
+    uint8_t *plain;                       // of the TLS record that is being read
+    const char *tls_version, *tls_cipher; // of the latest handshake, or NULL
+    uint32_t stamp_offset;                // where messages carry their stamp
     struct pace open_pace;
 
     pthread_t thread;
@@ -51,6 +55,7 @@ struct worker {
     counter counts[COUNTS];
     struct hdr latency;   // from due to each receiver
     struct hdr last;      // from due to the last receiver
+    struct hdr secured;   // from the start of a connection to the end of its TLS handshake
     struct hdr handshake; // from the start of a connection to its 101
     struct hdr lag;       // how late we sent what the clock said
     struct hdr event;     // storm, churn: from drop to 101; slow: from the load's begin to the end

@@ -6,7 +6,10 @@
 // everything and counts. The server's CPU per delivery over this figure, both taken in one run of
 // bench/suite, is what the server adds to the kernel's work.
 //
-//   bench_floor [SOCKETS [BYTES [SECONDS]]]     default 1000 102 3; prints one line of JSON
+//   bench_floor [SOCKETS [BYTES [SECONDS [READER]]]]     default 1000 102 3 epoll
+//
+// READER epoll: epoll_wait and recv. ring: multishot receives, set up as the load tool's are, and
+// nothing done with what they bring: the floor of the load tool. Prints one line of JSON.
 //
 // The sender is pinned to CPU 0 and the reader to CPU 1, where there is one.
 #include "base/check.h"
@@ -18,20 +21,33 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SOCKETS_MAX 60000
 #define TRASH_BYTES (256 * 1024)
 #define EVENTS      512
 #define QUEUE       1024
+
+// As in load/worker.c.
+#define READER_BUFFERS      512
+#define READER_BUFFER_BYTES (16 * 1024 + 192)
+#define READER_BATCH        256
+#define GATHER_SHARE        32
+#define GATHER_NS           UINT64_C(250000)
+
+// What the reader tells of itself, once a round.
+struct shared {
+    _Atomic uint64_t cpu_ns, receives;
+};
 
 struct floor {
     struct ring *ring;
@@ -40,6 +56,8 @@ struct floor {
     uint32_t count, bytes;
     int listener, rounds_pipe[2]; // the reader writes a byte for each whole round
     pid_t reader;
+    bool ring_reader;
+    struct shared *shared;
     uint64_t short_sends;
 };
 
@@ -57,34 +75,40 @@ static int give_up(const char *what)
     return 1;
 }
 
-static uint64_t thread_cpu_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 // --- The reader's process
 
-static void read_ready(int events_fd, uint8_t *trash, uint64_t *got)
+// Takes what has arrived into account, and lets the sender begin its next round.
+static void count_bytes(const struct floor *floor, uint64_t receives, uint64_t bytes)
+{
+    static uint64_t got;
+    uint64_t round_bytes = (uint64_t)floor->count * floor->bytes;
+    floor->shared->receives += receives;
+    for (got += bytes; got >= round_bytes; got -= round_bytes) {
+        floor->shared->cpu_ns = clock_thread_cpu_ns();
+        if (write(floor->rounds_pipe[1], "", 1) != 1)
+            _exit(0);
+    }
+}
+
+static void read_ready(const struct floor *floor, int events_fd, uint8_t *trash)
 {
     struct epoll_event events[EVENTS];
     int count = epoll_wait(events_fd, events, EVENTS, -1);
+    uint64_t receives = 0, bytes = 0;
     for (int i = 0; i < count; i++) {
         ssize_t len = recv(events[i].data.fd, trash, TRASH_BYTES, MSG_DONTWAIT);
         if (len == 0)
             _exit(0);
         if (len > 0)
-            *got += (uint64_t)len;
+            receives++, bytes += (uint64_t)len;
     }
+    count_bytes(floor, receives, bytes);
 }
 
-static void run_reader(const struct floor *floor, const struct sockaddr_in *address)
+static void run_epoll_reader(const struct floor *floor, const struct sockaddr_in *address)
 {
     static uint8_t trash[TRASH_BYTES];
-    uint64_t got = 0, round_bytes = (uint64_t)floor->count * floor->bytes;
     int events_fd = epoll_create1(EPOLL_CLOEXEC);
-    stay_on(1);
     for (uint32_t i = 0; i < floor->count; i++) {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
@@ -92,12 +116,69 @@ static void run_reader(const struct floor *floor, const struct sockaddr_in *addr
             epoll_ctl(events_fd, EPOLL_CTL_ADD, fd, &event))
             _exit(1);
     }
-    for (;;) {
-        read_ready(events_fd, trash, &got);
-        for (; got >= round_bytes; got -= round_bytes)
-            if (write(floor->rounds_pipe[1], "", 1) != 1)
-                _exit(0);
+    for (;;)
+        read_ready(floor, events_fd, trash);
+}
+
+// The result of the only operation that is under way.
+static int32_t await(struct ring *ring)
+{
+    struct ring_completion completion;
+    while (ring_reap(ring, &completion, 1) == 0)
+        if (ring_enter(ring, RING_WAIT_FOREVER))
+            _exit(1);
+    return completion.result;
+}
+
+static struct ring *connect_ring(const struct floor *floor, const struct sockaddr_in *address)
+{
+    static const int zero = 0;
+    struct ring *ring;
+    struct ring_options options = {.sq_entries = QUEUE,
+                                   .cq_entries = 8 * QUEUE,
+                                   .files = floor->count,
+                                   .recv_buffers = READER_BUFFERS,
+                                   .recv_buffer_bytes = READER_BUFFER_BYTES};
+    char error[256];
+    if (ring_probe(&options.features, error, sizeof error) || ring_create(&ring, &options))
+        _exit(1);
+    for (uint32_t i = 0; i < floor->count; i++) {
+        ring_socket(ring, AF_INET, 0);
+        int32_t file = await(ring);
+        if (file < 0)
+            _exit(1);
+        ring_connect(ring, (uint32_t)file, (const struct sockaddr *)address, sizeof *address, 0);
+        if (await(ring))
+            _exit(1);
+        ring_set_option(ring, (uint32_t)file, IPPROTO_TCP, TCP_QUICKACK, &zero, 0);
+        ring_recv(ring, (uint32_t)file, (uint64_t)file);
     }
+    return ring;
+}
+
+static void run_ring_reader(const struct floor *floor, const struct sockaddr_in *address)
+{
+    struct ring *ring = connect_ring(floor, address);
+    struct ring_completion batch[READER_BATCH];
+    uint32_t worth = floor->count / GATHER_SHARE;
+    while (!ring_enter_ns(ring, worth ? worth : 1, GATHER_NS)) {
+        uint64_t receives = 0, bytes = 0;
+        for (uint32_t count = READER_BATCH; count == READER_BATCH;) {
+            count = ring_reap(ring, batch, READER_BATCH);
+            for (uint32_t i = 0; i < count; i++) {
+                if (batch[i].result == 0)
+                    _exit(0);
+                if (batch[i].flags & RING_BUFFER) {
+                    receives++, bytes += (uint64_t)batch[i].result;
+                    ring_buffer_return(ring, ring_completion_buffer(&batch[i]));
+                }
+                if (!(batch[i].flags & RING_MORE))
+                    ring_recv(ring, (uint32_t)batch[i].user_data, batch[i].user_data);
+            }
+        }
+        count_bytes(floor, receives, bytes);
+    }
+    _exit(1);
 }
 
 // --- The sender
@@ -113,8 +194,12 @@ static int start_reader(struct floor *floor)
         getsockname(floor->listener, (struct sockaddr *)&address, &address_bytes))
         return -1;
     floor->reader = fork();
-    if (floor->reader == 0)
-        run_reader(floor, &address);
+    if (floor->reader == 0) {
+        stay_on(1);
+        if (floor->ring_reader)
+            run_ring_reader(floor, &address);
+        run_epoll_reader(floor, &address);
+    }
     stay_on(0);
     return 0;
 }
@@ -177,18 +262,24 @@ static int send_round(struct floor *floor)
 
 static int measure(struct floor *floor, double seconds)
 {
-    uint64_t rounds = 0, begun_ns = clock_monotonic_ns(), cpu_ns = thread_cpu_ns();
-    uint64_t limit_ns = begun_ns + (uint64_t)(seconds * 1e9);
-    for (char token; clock_monotonic_ns() < limit_ns; rounds++)
+    uint64_t rounds = 0, begun_ns = clock_monotonic_ns(), cpu_ns = clock_thread_cpu_ns();
+    uint64_t limit_ns = begun_ns + (uint64_t)(seconds * 1e9), reader_ns = 0, receives = 0;
+    for (char token; clock_monotonic_ns() < limit_ns; rounds++) {
         if (send_round(floor) || read(floor->rounds_pipe[0], &token, 1) != 1)
             return -1;
-    cpu_ns = thread_cpu_ns() - cpu_ns;
+        if (rounds == 0) // what it took to connect is left out
+            reader_ns = floor->shared->cpu_ns, receives = floor->shared->receives;
+    }
+    cpu_ns = clock_thread_cpu_ns() - cpu_ns;
+    reader_ns = floor->shared->cpu_ns - reader_ns;
+    receives = floor->shared->receives - receives;
     double sends = (double)rounds * floor->count;
     double elapsed_s = (double)(clock_monotonic_ns() - begun_ns) / 1e9;
     printf("{\"sockets\": %u, \"bytes\": %u, \"cpu_ns_per_send\": %.1f, \"sends_per_s\": %.0f, "
-           "\"short_sends\": %llu}\n",
+           "\"short_sends\": %llu, \"reader\": \"%s\", \"cpu_ns_per_receive\": %.1f}\n",
            floor->count, floor->bytes, (double)cpu_ns / sends, sends / elapsed_s,
-           (unsigned long long)floor->short_sends);
+           (unsigned long long)floor->short_sends, floor->ring_reader ? "ring" : "epoll",
+           receives ? (double)reader_ns / (double)receives : 0);
     return 0;
 }
 
@@ -199,8 +290,11 @@ int main(int argc, char **argv)
     floor.count = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000;
     floor.bytes = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 102;
     double seconds = argc > 3 ? strtod(argv[3], NULL) : 3;
-    if (!floor.count || floor.count > SOCKETS_MAX || !floor.bytes || !(seconds > 0)) {
-        fprintf(stderr, "bench_floor [SOCKETS [BYTES [SECONDS]]]\n");
+    const char *reader = argc > 4 ? argv[4] : "epoll";
+    floor.ring_reader = strcmp(reader, "ring") == 0;
+    if (!floor.count || floor.count > SOCKETS_MAX || !floor.bytes || !(seconds > 0) ||
+        (!floor.ring_reader && strcmp(reader, "epoll") != 0)) {
+        fprintf(stderr, "bench_floor [SOCKETS [BYTES [SECONDS [epoll|ring]]]]\n");
         return 2;
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -209,7 +303,9 @@ int main(int argc, char **argv)
     }
     floor.files = calloc(floor.count, sizeof *floor.files);
     floor.message = calloc(1, floor.bytes);
-    if (!floor.files || !floor.message)
+    floor.shared =
+        mmap(NULL, sizeof *floor.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (!floor.files || !floor.message || floor.shared == MAP_FAILED)
         return give_up("memory");
     int code = start_reader(&floor) ? give_up("sockets") : 0;
     if (!code)

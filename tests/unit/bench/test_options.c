@@ -78,6 +78,12 @@ Test(options, bad_ones_say_why)
         {"fanout -n 5 -r 6", "more rooms"},
         {"fanout -n 5 -p 6", "that many members"},
         {"fanout -s 47", "48 bytes"},
+        {"fanout --tls-version 1.1", "one of 1.2|1.3"},
+        {"fanout --tls-version 1.", "one of 1.2|1.3"},
+        {"fanout --proxy-header", "needs a value"},
+        {"fanout --proxy-header v3", "one of v1|v2"},
+        {"fanout --proxy-clients 3", "--proxy-header"},
+        {"fanout --tls-key k", "--tls-cert"},
         {"fanout -b -s 23", "24 bytes"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -126,6 +132,47 @@ Test(options, templates_fit_together)
     cr_assert_eq(parse("fanout --publish {payload} --binary"), OPTIONS_BAD);
     cr_assert_eq(parse("fanout --joined ok"), OPTIONS_BAD);
     cr_assert(strstr(error, "--join"));
+}
+
+Test(options, headers_add_up)
+{
+    cr_assert_eq(parse("fanout -H A:1 --header B:2"), OPTIONS_RUN, "%s", error);
+    cr_assert_str_eq(options.headers, "A:1\r\nB:2\r\n");
+    cr_assert_eq(parse("fanout"), OPTIONS_RUN);
+    cr_assert_str_eq(options.headers, "");
+    cr_assert_eq(parse("fanout -H A:1\r\nB:2"), OPTIONS_BAD);
+    cr_assert_eq(parse("fanout -H A"), OPTIONS_BAD);
+    cr_assert_eq(parse("fanout -H :1"), OPTIONS_BAD);
+}
+
+Test(options, too_many_headers)
+{
+    static char program[] = "ringcast-bench", scenario[] = "fanout", option[] = "-H", line[200];
+    char *argv[25] = {program, scenario};
+    memset(line, 'x', sizeof line - 1);
+    line[5] = ':';
+    for (int i = 2; i < 24; i += 2)
+        argv[i] = option, argv[i + 1] = line;
+    cr_assert_eq(options_parse(&options, 20, argv, error, sizeof error), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(strlen(options.headers), 9 * 201);
+    for (int i = 2; i < 24; i += 2) // getopt moves the words around
+        argv[i] = option, argv[i + 1] = line;
+    argv[0] = program, argv[1] = scenario;
+    cr_assert_eq(options_parse(&options, 24, argv, error, sizeof error), OPTIONS_BAD);
+    cr_assert_not_null(strstr(error, "too many"));
+}
+
+Test(options, words)
+{
+    cr_assert_eq(parse("fanout"), OPTIONS_RUN);
+    cr_assert_eq(options.tls_version, OPTIONS_TLS_ANY);
+    cr_assert_eq(options.proxy_header, OPTIONS_PROXY_NONE);
+    cr_assert_eq(parse("fanout --tls-version 1.2 --proxy-header v1"), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.tls_version, OPTIONS_TLS_12);
+    cr_assert_eq(options.proxy_header, OPTIONS_PROXY_V1);
+    cr_assert_eq(parse("fanout --tls-version 1.3 --proxy-header v2"), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.tls_version, OPTIONS_TLS_13);
+    cr_assert_eq(options.proxy_header, OPTIONS_PROXY_V2);
 }
 
 Test(options, of_the_moving_scenarios)

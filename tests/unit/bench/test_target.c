@@ -29,6 +29,20 @@ Test(target, urls)
     check("ws://localhost:81?a=1", "127.0.0.1:81", "localhost:81", "/?a=1");
     check("ws://[::1]:9000/room/{room}", "[::1]:9000", "[::1]:9000", "/room/{room}");
     check("ws://[::1]/x", "[::1]:80", "[::1]", "/x");
+    check("wss://127.0.0.1/x", "127.0.0.1:443", "127.0.0.1", "/x");
+    check("wss://[::1]:8443", "[::1]:8443", "[::1]:8443", "/default");
+}
+
+Test(target, names)
+{
+    cr_assert_eq(parse("wss://localhost:9"), 0);
+    cr_assert(target.secure);
+    cr_assert_str_eq(target.name, "localhost");
+    cr_assert_eq(parse("ws://127.0.0.1:9"), 0);
+    cr_assert_not(target.secure);
+    cr_assert_str_eq(target.name, "");
+    cr_assert_eq(parse("wss://[::1]:9"), 0);
+    cr_assert_str_eq(target.name, "");
 }
 
 Test(target, loopback)
@@ -42,8 +56,8 @@ Test(target, loopback)
 Test(target, wrong_urls)
 {
     static const char *const wrong[] = {
-        "",       "127.0.0.1:8080",     "http://127.0.0.1",   "wss://127.0.0.1",
-        "ws://",  "ws://:8080",         "ws://example.org/x", "ws://127.0.0.1:99999",
+        "",       "127.0.0.1:8080",     "http://127.0.0.1", "wss:/127.0.0.1",
+        "ws://",  "ws://:8080",         "ws://a$b/x",       "ws://127.0.0.1:99999",
         "ws:///", "ws://127.0.0.1/a b", "ws://*:80/",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
