@@ -141,10 +141,11 @@ struct conn_ops {
     void (*room_ended)(void *context, const struct room_name *name, void *user);
 };
 
-// An answer to a join that the program has still to be told.
+// What the hub has answered and the connection has still to follow: the program may close, join and
+// leave then, which nobody may from within the hub.
 struct conn_answer {
     uint64_t id;
-    struct room_name *name; // owned
+    struct room_name *name; // owned; NULL: of all that were to be joined before the 101
     bool accepted;
 };
 
@@ -191,13 +192,16 @@ void conns_set_gate(struct conns *conns, struct gate *gate);
 #define CONN_ADDRESS_BYTES (IP_TEXT_BYTES + 8)
 const char *conn_address(const struct conn *conn, char text[CONN_ADDRESS_BYTES]);
 
-// The hub's answer to a join that took its time.
+// The hub's answer to a join that took its time. Calls nobody: see conns_answer_joins.
 void conn_joined(struct conns *conns, struct conn *conn, const struct room_name *name,
                  bool accepted);
 
 // Tells the program by ops->joined, once the hub is out of the way: at the next conns_answer_joins.
+// Without memory for that the connection ends.
 void conn_answer_join(struct conns *conns, struct conn *conn, const uint8_t *name, size_t name_len,
                       bool accepted);
+
+// Once a tick, behind the mails and before the flush: a 101 goes out before the first message.
 void conns_answer_joins(struct conns *conns);
 
 // A link that is a WebSocket already: joins its rooms and opens it. Owner: takes the claims (or

@@ -24,6 +24,10 @@ void conn_upgrade(struct conns *conns, struct conn *conn);
 // The connection gets its claims, and ends when they do. Owner: takes them. False: out of memory.
 bool conn_take_claims(struct conns *conns, struct conn *conn, struct claims *claims);
 
+// All rooms of its decision have answered: at the next conns_answer_joins it goes on.
+void conn_answer_all_joins(struct conns *conns, struct conn *conn);
+void conn_enter_joined(struct conns *conns, struct conn *conn);
+
 // What only some connections have; NULL when memory has run out.
 struct conn_edge *conn_need_edge(struct conn *conn);
 

@@ -147,10 +147,15 @@ void conn_joined(struct conns *conns, struct conn *conn, const struct room_name 
         conn_answer_join(conns, conn, name->bytes, name->len, accepted);
     if (conn->state != CONN_JOINING || conn->link.state != LINK_UP)
         return;
-    conn->joins_pending--;
     if (!accepted)
         conn->join_failed = true;
-    if (conn->joins_pending)
+    if (--conn->joins_pending == 0)
+        conn_answer_all_joins(conns, conn);
+}
+
+void conn_enter_joined(struct conns *conns, struct conn *conn)
+{
+    if (conn->state != CONN_JOINING)
         return;
     if (conn->join_failed) {
         conn->state = CONN_HTTP;
@@ -197,6 +202,8 @@ void conn_adopt(struct conns *conns, struct conn *conn, const struct conn_decisi
     }
     if (claims && !conn_take_claims(conns, conn, claims))
         link_abort(conns->net, &conn->link, CLOSE_REASON_INTERNAL);
+    else if (claims && claims->exp_s && conn->edge->expires_ms <= conns->net->now_ms)
+        link_abort(conns->net, &conn->link, CLOSE_REASON_TOKEN_EXPIRED);
     else
         follow(conns, conn, decision);
 }

@@ -46,6 +46,14 @@ const char *embed_decide(const struct ringcast_decision *from, struct conn_decis
     return NULL;
 }
 
+// A pointer whose connection is never opened.
+static void give_back(struct ringcast *rc, void *user, const char *reason)
+{
+    const struct ringcast_end end = {.code = 1006, .reason = reason};
+    if (rc->callbacks.on_close)
+        rc->callbacks.on_close(rc, embed_id(0), user, &end);
+}
+
 static void on_upgrade(void *context, struct conn *conn, struct conn_decision *out)
 {
     // The sentence outlives the callback, whose memory it may be.
@@ -64,6 +72,8 @@ static void on_upgrade(void *context, struct conn *conn, struct conn_decision *o
     const char *wrong = embed_decide(&decision, out);
     if (wrong) {
         log_error("on_upgrade's decision: %s", wrong);
+        if (decision.status == 0 && decision.connection)
+            give_back(rc, decision.connection, "not_opened");
         *out = (struct conn_decision){.status = 500, .text = "the program has decided nonsense"};
     }
 }
@@ -146,13 +156,6 @@ static void on_closed(void *context, struct conn *conn)
         rc->callbacks.on_close(rc, id_of(rc, conn), conn->user, &end);
 }
 
-static void give_back(struct ringcast *rc, void *user, const char *reason)
-{
-    const struct ringcast_end end = {.code = 1006, .reason = reason};
-    if (rc->callbacks.on_close)
-        rc->callbacks.on_close(rc, embed_id(0), user, &end);
-}
-
 static void on_not_adopted(void *context, void *user)
 {
     give_back(context, user, "not_adopted");
@@ -203,28 +206,34 @@ void embed_remember(struct ringcast *rc, uint64_t id)
     (void)mpsc_push(&rc->reaped, &reaped->node);
 }
 
+// The oldest one, or NULL. Under sweep_lock.
+static struct embed_reaped *next_reaped(struct ringcast *rc)
+{
+    if (!rc->sweeping)
+        rc->sweeping = mpsc_take_all(&rc->reaped);
+    struct mpsc_node *node = rc->sweeping;
+    if (node)
+        rc->sweeping = node->next;
+    return node ? CONTAINER_OF(node, struct embed_reaped, node) : NULL;
+}
+
 size_t ringcast_sweep_idle(struct ringcast *rc, ringcast_id *ids, size_t max)
 {
     size_t count = 0;
-    // One exchange: two callers get different lists.
-    struct mpsc_node *node = max ? mpsc_take_all(&rc->reaped) : NULL;
-    while (node) {
-        struct embed_reaped *reaped = CONTAINER_OF(node, struct embed_reaped, node);
-        node = node->next;
-        if (count == max) {
-            (void)mpsc_push(&rc->reaped, &reaped->node);
-            continue;
-        }
+    struct embed_reaped *reaped;
+    pthread_mutex_lock(&rc->sweep_lock); // shards do not take it
+    while (count < max && (reaped = next_reaped(rc))) {
         ids[count++] = embed_id(reaped->id);
         atomic_fetch_sub_explicit(&rc->reaped_count, 1, memory_order_relaxed); // as above
         free(reaped);
     }
+    pthread_mutex_unlock(&rc->sweep_lock);
     return count;
 }
 
 void embed_forget_all(struct ringcast *rc)
 {
-    ringcast_id ids[64];
-    while (ringcast_sweep_idle(rc, ids, sizeof ids / sizeof *ids))
-        ;
+    struct embed_reaped *reaped;
+    while ((reaped = next_reaped(rc)))
+        free(reaped);
 }

@@ -62,7 +62,8 @@ struct ringcast {
     sem_t started; // posted by each shard when its ring exists, or cannot
     sem_t go;      // posted once for each shard when all rings exist, or not all can
     bool given_up; // not all could: the threads end at once
-    bool has_started;
+    _Atomic bool has_started;
+    pid_t pid;                // that made it
     _Atomic uint32_t running; // shards that tick
     uint64_t started_ms;
     uint32_t nofile;   // RLIMIT_NOFILE
@@ -79,6 +80,8 @@ struct ringcast {
     _Atomic uint64_t tls_expires_s; // when the first certificate ends, since 1970; 0: no TLS
     struct mpsc reaped;             // struct embed_reaped, for ringcast_sweep_idle
     _Atomic uint32_t reaped_count;
+    pthread_mutex_t sweep_lock;       // of who asks for them
+    struct mpsc_node *sweeping;       // taken from `reaped`, and not given to anybody yet
     _Atomic unsigned next_registered; // shard, modulo their count
     uint64_t turns[SHARD_MAX];        // of each loop, at the last ringcast_alive
 };

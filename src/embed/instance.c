@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define SQ_ENTRIES 1024
 #define CQ_ENTRIES 16384
@@ -201,8 +202,11 @@ int ringcast_create(struct ringcast **out, const struct ringcast_options *option
         return result;
     }
     make_sink(rc);
+    rc->pid = getpid();
+    atomic_init(&rc->group.drain_end_ms, UINT64_MAX);
     sem_init(&rc->started, 0, 0);
     sem_init(&rc->go, 0, 0);
+    pthread_mutex_init(&rc->sweep_lock, NULL);
     rc->started_ms = rc->options.clock_ms();
     rand_entropy(rc->ticket_secret, sizeof rc->ticket_secret);
     rc->ticket_secret_made_s = rc->options.clock_unix_ms() / 1000;
@@ -232,7 +236,11 @@ static void settle(struct shard_group *group)
 static void free_shards(struct ringcast *rc)
 {
     struct shard_group *group = &rc->group;
-    if (rc->has_started)
+    // First what hands things back to the program, which may ask any shard about them.
+    for (uint16_t i = 0; i < group->count; i++)
+        if (group->shards[i])
+            shard_drop_inbox(group->shards[i]);
+    if (atomic_load(&rc->has_started))
         settle(group);
     for (uint16_t i = 0; i < group->count; i++) {
         if (!group->shards[i])
@@ -253,7 +261,7 @@ void ringcast_destroy(struct ringcast *rc)
 {
     if (!rc)
         return;
-    if (rc->has_started) {
+    if (atomic_load(&rc->has_started)) {
         ringcast_stop(rc, 0);
         ringcast_wait(rc);
     }
@@ -267,6 +275,7 @@ void ringcast_destroy(struct ringcast *rc)
     embed_forget_all(rc);
     sem_destroy(&rc->started);
     sem_destroy(&rc->go);
+    pthread_mutex_destroy(&rc->sweep_lock);
     log_set_sink(before);
     explicit_bzero(rc->ticket_secret, sizeof rc->ticket_secret);
     free(rc);

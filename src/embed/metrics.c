@@ -122,12 +122,13 @@ static void write_queues(FILE *out, const struct shard_group *group)
                         spsc_depth(&group->queues[(uint32_t)from * group->count + to]));
 }
 
-static void write_overflows(FILE *out, const struct shard_group *group)
+static void write_overflows(FILE *out, const struct ringcast *rc)
 {
     uint64_t sum = 0;
-    for (uint16_t i = 0; i < group->count; i++)
-        if (group->shards[i]->ring)
-            sum += ring_overflow_count(group->shards[i]->ring);
+    // Acquire: pairs with the release in start_threads; before it rings are being made.
+    bool has_rings = atomic_load_explicit(&rc->has_started, memory_order_acquire);
+    for (uint16_t i = 0; has_rings && i < rc->group.count; i++)
+        sum += ring_overflow_count(rc->group.shards[i]->ring);
     head(out, "cq_overflows_total", "counter", "Times that a completion queue overflowed");
     fprintf(out, "ringcast_cq_overflows_total %" PRIu64 "\n", sum);
 }
@@ -163,7 +164,7 @@ char *ringcast_metrics(const struct ringcast *rc, size_t *len)
     write_closes(out, &rc->group);
     write_ticks(out, &rc->group);
     write_queues(out, &rc->group);
-    write_overflows(out, &rc->group);
+    write_overflows(out, rc);
     bool failed = ferror(out) != 0;
     if (fclose(out) || failed) {
         free(text);

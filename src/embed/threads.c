@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static _Thread_local struct shard *own_shard;
 
@@ -117,11 +118,14 @@ static int start_threads(struct ringcast *rc, char *error, size_t error_bytes)
                  result == -ENOMEM ? ": lower threads, recv_buffers or max_connections" : "");
     else
         log_start(rc);
-    rc->has_started = !result;
+    // Release: who sees it sees the rings.
+    atomic_store_explicit(&rc->has_started, !result, memory_order_release);
     for (uint16_t i = 0; i < made; i++)
         sem_post(&rc->go);
-    if (result)
+    if (result) {
         ringcast_wait(rc);
+        atomic_store(&rc->running, 0); // not all of them have been there
+    }
     return result;
 }
 
@@ -142,10 +146,24 @@ int ringcast_start(struct ringcast *rc, char *error, size_t error_bytes)
     return result;
 }
 
+// The earliest end that was asked for.
+static void end_by(struct shard_group *group, uint64_t end_ms)
+{
+    // Relaxed: the phase publishes it.
+    uint64_t before = atomic_load_explicit(&group->drain_end_ms, memory_order_relaxed);
+    while (end_ms < before &&
+           !atomic_compare_exchange_weak_explicit(&group->drain_end_ms, &before, end_ms,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
 void ringcast_stop(struct ringcast *rc, uint32_t deadline_ms)
 {
-    // Relaxed: the release below publishes it. Async-signal-safe: stores and system calls only.
-    atomic_store_explicit(&rc->group.drain_deadline_ms, deadline_ms, memory_order_relaxed);
+    // Async-signal-safe: atomics and system calls only.
+    int error = errno;
+    if (getpid() != rc->pid) // a child's listeners are its parent's: it must not shut them down
+        return;
+    end_by(&rc->group, rc->options.clock_ms() + deadline_ms);
     enum shard_phase phase = deadline_ms ? SHARD_DRAINING : SHARD_STOPPING;
     int before = atomic_load_explicit(&rc->group.phase, memory_order_relaxed);
     while (before < (int)phase &&
@@ -155,12 +173,13 @@ void ringcast_stop(struct ringcast *rc, uint32_t deadline_ms)
     for (uint16_t i = 0; i < rc->group.count; i++)
         shard_interrupt(rc->group.shards[i]);
     listeners_shutdown(&rc->listeners);
+    errno = error;
 }
 
 bool ringcast_ended(const struct ringcast *rc)
 {
     // Acquire: pairs with the release in run().
-    return rc->has_started && atomic_load_explicit(&rc->running, memory_order_acquire) == 0;
+    return atomic_load_explicit(&rc->running, memory_order_acquire) == 0;
 }
 
 void ringcast_wait(struct ringcast *rc)

@@ -42,7 +42,7 @@ void link_accepted(struct net *net, uint32_t file, const struct link_entry *entr
 {
     struct link *link = net_link(net, file);
     CHECK(link->state == LINK_FREE && link->inflight == 0);
-    uint32_t generation = (link->generation + 1) & CONNECTION_ID_GENERATION_MASK;
+    uint32_t generation = link->generation + 1;
     memset(link, 0, net->link_bytes);
     link->slot = file;
     link->generation = generation ? generation : 1;
@@ -312,7 +312,8 @@ static void on_recv_cancelled(struct net *net, struct link *link)
 void link_on_completion(struct net *net, const struct ring_completion *c)
 {
     struct link *link = net_link(net, op_slot(c->user_data));
-    CHECK(link->state != LINK_FREE && link->generation == op_generation(c->user_data));
+    CHECK(link->state != LINK_FREE &&
+          (link->generation & OP_GENERATION_MASK) == op_generation(c->user_data));
     switch (op_of(c->user_data)) {
     case OP_RECV:
         on_recv(net, link, c);

@@ -5,11 +5,14 @@
 //   63      56 55              32 31               0
 //   |   op    |    generation    |       slot      |
 //
-// Slot and generation are the link's, except where the table says otherwise. The generation is only
-// checked, never relied on: a slot is not reused while the kernel holds any operation of it.
+// Slot and generation (its low bits) are the link's, except where the table says otherwise. The
+// generation is only checked, never relied on: a slot is not reused while the kernel holds any
+// operation of it.
 #pragma once
 
-#include "hub/connection_id.h"
+#include <stdint.h>
+
+#define OP_GENERATION_MASK 0xffffffU
 
 enum op {
     OP_NONE,
@@ -30,7 +33,7 @@ enum op {
 
 static inline uint64_t op_pack(enum op op, uint32_t generation, uint32_t slot)
 {
-    return (uint64_t)op << 56 | (uint64_t)(generation & CONNECTION_ID_GENERATION_MASK) << 32 | slot;
+    return (uint64_t)op << 56 | (uint64_t)(generation & OP_GENERATION_MASK) << 32 | slot;
 }
 
 static inline enum op op_of(uint64_t user_data)
@@ -40,7 +43,7 @@ static inline enum op op_of(uint64_t user_data)
 
 static inline uint32_t op_generation(uint64_t user_data)
 {
-    return (uint32_t)(user_data >> 32) & CONNECTION_ID_GENERATION_MASK;
+    return (uint32_t)(user_data >> 32) & OP_GENERATION_MASK;
 }
 
 static inline uint32_t op_slot(uint64_t user_data)

@@ -45,7 +45,7 @@ void shard_adopt(struct shard *shard, struct inbox_command *command)
 {
     struct inbox_adopt *adopt = command->adopt;
     uint32_t place = take_place(shard);
-    bool full = shard->net.open_count + shard->accepts_armed >= shard->options.max_connections ||
+    bool full = shard->net.open_count + shard->adoption_count >= shard->options.max_connections ||
                 shard->phase >= SHARD_DRAINING || place == SHARD_ADOPTIONS;
     struct adoption *adoption = full ? NULL : malloc(sizeof *adoption + adopt->early_bytes);
     command->adopt = NULL;

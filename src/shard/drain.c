@@ -19,17 +19,17 @@ static void begin(struct shard *shard, enum shard_phase phase)
     }
 }
 
-static uint32_t deadline_ms(const struct shard *shard)
+static uint64_t end_ms(const struct shard *shard)
 {
-    // Relaxed: the phase publishes it, and a deadline that is shortened later may be seen later.
-    return atomic_load_explicit(&shard->group->drain_deadline_ms, memory_order_relaxed);
+    // Relaxed: the phase publishes it, and an end that is made earlier later may be seen later.
+    return atomic_load_explicit(&shard->group->drain_end_ms, memory_order_relaxed);
 }
 
 // Four fifths of the time are for saying goodbye, the rest for the answers.
 static uint32_t closes_due(const struct shard *shard)
 {
-    uint64_t passed_ms = shard->net.now_ms - shard->phase_since_ms;
-    uint64_t pace_ms = (uint64_t)deadline_ms(shard) * 4 / 5;
+    uint64_t passed_ms = shard->net.now_ms - shard->phase_since_ms, end = end_ms(shard);
+    uint64_t pace_ms = end > shard->phase_since_ms ? (end - shard->phase_since_ms) / 5 * 4 : 0;
     if (passed_ms >= pace_ms)
         return UINT32_MAX;
     return (uint32_t)((uint64_t)shard->drain_total * passed_ms / pace_ms) + 1;
@@ -55,7 +55,7 @@ static void abort_all(struct shard *shard)
 
 void shard_follow_phase(struct shard *shard)
 {
-    // Acquire pairs with the control thread's release: what it wrote before (the deadline) is seen.
+    // Acquire pairs with the release of who ends us: what it wrote before (the end) is seen.
     enum shard_phase phase =
         (enum shard_phase)atomic_load_explicit(&shard->group->phase, memory_order_acquire);
     if (phase != shard->phase)
@@ -63,7 +63,6 @@ void shard_follow_phase(struct shard *shard)
     if (phase < SHARD_DRAINING)
         return;
     close_some(shard);
-    bool late = shard->net.now_ms - shard->phase_since_ms >= deadline_ms(shard);
-    if (late || phase == SHARD_STOPPING)
+    if (shard->net.now_ms >= end_ms(shard) || phase == SHARD_STOPPING)
         abort_all(shard);
 }

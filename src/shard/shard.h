@@ -34,8 +34,8 @@ struct shard_group {
     uint16_t count;
     struct spsc *queues; // count × count, [from * count + to]
     struct hash_key hash_key;
-    _Atomic int phase; // enum shard_phase; whoever writes it wakes the shards
-    _Atomic uint32_t drain_deadline_ms;
+    _Atomic int phase;                // enum shard_phase; whoever writes it wakes the shards
+    _Atomic uint64_t drain_end_ms;    // when what is left is cut off, on the shards' clock
     _Atomic uint64_t broadcast_bytes; // of messages to everybody, counted once for each shard that
                                       // has not sent them yet
 };

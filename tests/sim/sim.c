@@ -229,8 +229,44 @@ static void not_adopted(void *context, void *user)
     fake_refuse_elsewhere((int)(uintptr_t)user - 1);
 }
 
-static const struct conn_ops conn_ops = {
-    .page = no_page, .upgrade = upgrade, .not_adopted = not_adopted};
+// A program may do what it likes to a connection as soon as it knows it, from within its callbacks.
+static void meddle(void *context, struct conn *conn)
+{
+    struct sim_shard *shard = context;
+    struct sim *sim = shard->sim;
+    if (!sim->embedded || sim->stage != SIM_ACTIVE || !sim_chance(sim, 20))
+        return;
+    char name[16];
+    size_t len = (size_t)snprintf(name, sizeof name, "extra%u", rand_below(&sim->rand, 3));
+    uint64_t id = conn_id(&shard->shard.conns, conn);
+    if (sim_chance(sim, 50))
+        (void)registry_join_room(&shard->shard, id, name, len);
+    if (sim_chance(sim, 30))
+        (void)registry_leave_room(&shard->shard, id, name, len);
+    if (sim->takes_out && conn->mode == CONN_ROOM && conn->room != SLAB_NONE &&
+        sim_chance(sim, 30)) {
+        const struct room *room = slab_at(&shard->shard.hub.rooms, conn->room);
+        len = (size_t)snprintf(name, sizeof name, "%.*s", room->name->len,
+                               (const char *)room->name->bytes);
+        CHECK(registry_leave_room(&shard->shard, id, name, len) == 0);
+    }
+    if (sim_chance(sim, 20))
+        CHECK(registry_close(&shard->shard, id, 1000, "as the program wishes"));
+    else if (sim_chance(sim, 2))
+        (void)registry_close_all(&shard->shard, 1000, "as the program wishes");
+}
+
+static void joined(void *context, struct conn *conn, const struct room_name *name, bool accepted)
+{
+    (void)name, (void)accepted;
+    meddle(context, conn);
+}
+
+static const struct conn_ops conn_ops = {.page = no_page,
+                                         .upgrade = upgrade,
+                                         .opened = meddle,
+                                         .joined = joined,
+                                         .not_adopted = not_adopted};
 
 static uint32_t pick(struct sim *sim, uint32_t from, uint32_t to)
 {
@@ -290,7 +326,7 @@ static void create_shards(struct sim *sim)
 {
     struct shard_group *group = &sim->group;
     group->count = (uint16_t)pick(sim, 1, SIM_SHARDS_MAX);
-    group->drain_deadline_ms = pick(sim, 5, 3000);
+    group->drain_end_ms = UINT64_MAX;
     for (int i = 0; i < 16; i++)
         ((uint8_t *)&group->hash_key)[i] = (uint8_t)rand_next(&sim->rand);
     size_t queues = (size_t)group->count * group->count;
@@ -307,6 +343,7 @@ static void create_shards(struct sim *sim)
         sim->shards[i] = shard;
         shard->sim = sim;
         options.index = i;
+        options.conn_context = shard;
         for (unsigned n = 0; n < options.listener_count; n++)
             options.listeners[n] = choose_listener(n, i);
         options.send_memory = options.registered = NULL;
@@ -511,6 +548,7 @@ static void run_leaving(struct sim *sim)
         run_until_rest_or_deadlines(sim, sim->now_ms + 100000);
     sim->interrupted = true;
     if (how <= 1) {
+        sim->group.drain_end_ms = sim->now_ms + pick(sim, 5, 3000);
         set_phase(sim, SHARD_DRAINING);
         run_until_rest_or_deadlines(sim, sim->now_ms + (sim_chance(sim, 50) ? 1000 : 1000000));
     }

@@ -71,7 +71,7 @@ void tick(int turns)
 
 void start(void)
 {
-    group = (struct shard_group){.count = SHARDS, .drain_deadline_ms = 100};
+    group = (struct shard_group){.count = SHARDS, .drain_end_ms = UINT64_MAX};
     group.queues = aligned_alloc(CACHE_LINE_BYTES, sizeof(struct spsc) * SHARDS * SHARDS);
     for (int i = 0; i < SHARDS * SHARDS; i++)
         cr_assert(spsc_init(&group.queues[i], 64) == 0);
