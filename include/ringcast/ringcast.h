@@ -6,7 +6,8 @@
 // An instance has a number of shards, each a thread with a ring, connections and rooms of its own.
 // Several instances can live in one process; none survives fork(). The library does not print,
 // exit, install signal handlers or change limits (but a bug of its own aborts, with a line on
-// stderr): raise RLIMIT_NOFILE for more than about 900 connections on a shard.
+// stderr, and so does malloc failing where a promise hangs on a few bytes): raise RLIMIT_NOFILE for
+// more than about 900 connections on a shard.
 //
 // Threads. Callbacks run on the thread of the shard that owns the connection and must not block; a
 // short lock is all right, also around calls of the library: no function runs a callback before it
@@ -20,18 +21,21 @@
 //   Thread: control  one thread at a time, none of the shards': who creates and destroys.
 //
 // Order. What one thread posts to one connection arrives in that order, and so does what one thread
-// posts to one room; all members of a room see the same order. Between what is sent to a connection
-// and what is published to its rooms there is none. A join that has been acknowledged (on_open for
-// rooms of the decision, on_joined otherwise) is seen by every later publish.
+// posts to one room; all members of a room see the same order. Between what is sent to a
+// connection, what is published to its rooms and what is broadcast to everybody there is none. A
+// join that has been acknowledged (on_open for rooms of the decision, on_joined otherwise) is seen
+// by every later publish.
 //
 // Ids are values: copy and keep them as you like. An id is stale from the moment that its
 // connection begins to close, whoever closes it, and so in its on_close already. A stale id is
-// recognised and never means another connection: -ESTALE where that is known at once (on the owning
-// shard), nothing happens elsewhere.
+// recognised and never means another connection of its instance: -ESTALE where that is known at
+// once (on the owning shard), nothing happens elsewhere. To another instance it means nothing.
 //
 // Errors are negative errno values; unless it says otherwise, a function that fails has changed
-// nothing. -EAGAIN asks to try again later, or to leave it out. Owner: what a function takes and
-// who frees it, per outcome; nothing said: it has copied all that it needs when it returns.
+// nothing. -EAGAIN asks to try again later, or to leave it out. A room that is crowded holds up the
+// inbox of the shard that orders its messages, and so whatever else is posted there meanwhile.
+// Owner: what a function takes and who frees it, per outcome; nothing said: it has copied all that
+// it needs when it returns.
 //
 // Structures keep their layout as long as the library keeps its soname. version.h has the macros
 // RINGCAST_VERSION (a text), RINGCAST_VERSION_MAJOR, _MINOR and _PATCH.
@@ -112,8 +116,13 @@ struct ringcast_answer {
 
 // Why a connection ended.
 struct ringcast_end {
-    uint16_t code;      // of the Close frame, whoever sent it (RFC 6455, section 7.4); 1006: none
-    const char *reason; // the metric label: "normal", "idle", "slow_bytes", … Static
+    uint16_t code; // of the Close frame, whoever sent it (RFC 6455, section 7.4); 1006: none
+    // The metric label, static. "normal": the client closed; "server": the program did;
+    // "draining": ringcast_stop; "peer_eof", "peer_reset": the client went without a Close frame;
+    // "protocol", "not_utf8", "too_big", "rate", "not_writable", "token_expired": what it did or
+    // is; "idle", "slow_frames", "slow_bytes", "slow_age", "overloaded": not kept; "internal". With
+    // id 0: "not_adopted", "not_opened". There may be more.
+    const char *reason;
 };
 
 // --- Callbacks
@@ -137,12 +146,16 @@ struct ringcast_callbacks {
     // A whole message of a connection whose mode is RINGCAST_TO_PROGRAM. Text is valid UTF-8.
     // `bytes` are good during the call, and not terminated. Returns -EAGAIN or -ENOMEM for "not
     // now": the connection is not read from meanwhile, and the same message is offered again, about
-    // every millisecond. Anything else: done with. So the result of ringcast_broadcast_room_text
-    // can be handed on: a crowded room then holds its publishers. NULL: messages are dropped.
+    // every millisecond, by calling this again: so what may be refused comes first, before anything
+    // that must not be done twice. Anything else: done with. So the result of
+    // ringcast_broadcast_room_text can be handed on: a crowded room then holds its publishers.
+    // NULL: messages are dropped.
     int (*on_message)(struct ringcast *rc, ringcast_id id, void *connection,
                       enum ringcast_kind kind, const void *bytes, size_t len);
 
-    // The answer to ringcast_join_room. Not accepted: there is no place for another room.
+    // The answer to ringcast_join_room; one for all that were asked for the same room before it
+    // came, and none when the room was left meanwhile. Not accepted: there is no place for another
+    // room.
     void (*on_joined)(struct ringcast *rc, ringcast_id id, void *connection, const char *room,
                       size_t room_len, bool accepted);
 
@@ -155,12 +168,15 @@ struct ringcast_callbacks {
     void (*on_close)(struct ringcast *rc, ringcast_id id, void *connection,
                      const struct ringcast_end *end);
 
-    // At the end of each turn of a shard's loop; see tick_interval_ms. now_ms is of clock_ms.
+    // Once in each turn of a shard's loop, before it sends; see tick_interval_ms. now_ms is of
+    // clock_ms.
     void (*on_tick)(struct ringcast *rc, unsigned shard, uint64_t now_ms);
 
     // The last member of the room on this shard has left, and the room has a pointer there
-    // (ringcast_set_room). Must not call ringcast functions.
+    // (ringcast_set_room). Must not call ringcast functions but those of "The instance".
     void (*on_room_end)(struct ringcast *rc, const char *room, size_t room_len, void *pointer);
+
+    void *reserved[7]; // for callbacks to come: NULL
 };
 
 // --- Options
@@ -245,15 +261,16 @@ RINGCAST_API int ringcast_start(struct ringcast *rc, char *error, size_t error_b
 
 // Begins the end: nothing is accepted any more, clients are told to go (1001), evenly over four
 // fifths of deadline_ms, and what is left at the deadline is cut off. With deadline_ms 0, at once.
-// May be called again, to make it quicker; before ringcast_start, it ends as soon as it is started.
-// Thread: any, and from signal handlers.
+// May be called again: the earliest end counts. Before ringcast_start, it ends as soon as it is
+// started. In a child of the process nothing happens. Thread: any, and from signal handlers (if
+// clock_ms may be).
 RINGCAST_API void ringcast_stop(struct ringcast *rc, uint32_t deadline_ms);
 
 // Returns when all shards have ended after ringcast_stop, or when none was started. Thread:
 // control.
 RINGCAST_API void ringcast_wait(struct ringcast *rc);
 
-// All shards have ended: ringcast_wait would not wait. Thread: any.
+// No shard runs (any more): ringcast_wait would not wait. Thread: any.
 RINGCAST_API bool ringcast_ended(const struct ringcast *rc);
 
 // ringcast_start, then ringcast_wait. Returns as the former. Thread: control.
@@ -430,11 +447,12 @@ struct ringcast_registration {
 };
 
 // Takes a connected stream socket over, blocking or not. It gets a shard, joins the decision's
-// rooms, and on_open tells its id; or on_close with id 0 tells that it was not taken in: no place,
-// no place in a room, over the limits of its address, or the instance ends. Returns 0; -EAGAIN (the
+// rooms, and on_open tells its id (on_upgrade is not asked); or on_close with id 0 tells that it
+// was not taken in: no place, no place in a room, over the limits of its address, its claims have
+// expired, or the instance ends. Returns 0; -EAGAIN (the
 // inboxes are full), -ENOMEM; -EINVAL: not a connected stream socket, or decision or claims are
 // wrong. Owner: on 0 the descriptor is the library's, which closes it (before on_open: a connection
-// needs none), else it stays the caller's.
+// needs none), else it and the decision's pointer stay the caller's.
 RINGCAST_API int ringcast_register(struct ringcast *rc, int fd,
                                    const struct ringcast_registration *registration);
 

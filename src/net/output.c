@@ -76,9 +76,17 @@ static struct segment *add_segment(struct net *net, struct link *link)
 }
 
 // True when what is to be sent now must wait behind what was sent before.
-static bool must_wait(const struct net *net, const struct link *link)
+static bool is_behind(const struct net *net, const struct link *link)
 {
     return link->backlog || link->sent_tick == net->tick;
+}
+
+// True when it goes to the backlog now. What the tick has collected already has to be in front of
+// it: a backlog that comes into being after that (a send that fell short was settled late) gets
+// both at the flush.
+static bool must_wait(const struct net *net, const struct link *link)
+{
+    return !link->outgoing && is_behind(net, link);
 }
 
 static void copy2(uint8_t *to, const void *head, size_t head_bytes, const void *body,
@@ -198,7 +206,7 @@ void net_fan_out(struct net *net, struct run *run, struct room_entry *entries, u
         struct link *link = net_link(net, entries[i].connection);
         if (entries[i].skip)
             entries[i].skip = 0;
-        else if (!copied || link->outgoing || link->gather || must_wait(net, link) ||
+        else if (!copied || link->outgoing || link->gather || is_behind(net, link) ||
                  (link->front && !sealable))
             net_send_run(net, link, run);
         else if (link->state == LINK_UP && link->front) {
@@ -222,6 +230,17 @@ static void drop_segments(struct net *net, struct outgoing *outgoing)
     for (struct segment *s = &outgoing->first; s; s = s->next)
         if (s->run)
             run_unref(net->runs, s->run);
+}
+
+void output_forget(struct net *net, struct link *link)
+{
+    struct outgoing *outgoing = link->outgoing;
+    if (!outgoing)
+        return;
+    drop_segments(net, outgoing);
+    outgoing->count = 0;
+    outgoing->bytes = 0;
+    outgoing->first = (struct segment){.messages = 0};
 }
 
 static void send_one(struct net *net, struct link *link, const struct segment *segment)
@@ -306,10 +325,11 @@ static void send_sealed(struct net *net, struct link *link, struct outgoing *out
 static void flush_link(struct net *net, struct outgoing *outgoing)
 {
     struct link *link = outgoing->link;
+    bool was_behind = link->backlog;
     link->outgoing = NULL;
     if (link->state != LINK_UP && link->state != LINK_ENDING)
         drop_segments(net, outgoing);
-    else if (must_wait(net, link) || zerocopy(net, link, &outgoing->first))
+    else if (is_behind(net, link) || zerocopy(net, link, &outgoing->first))
         send_gathered(net, link, outgoing);
     else if (link->front && outgoing->bytes <= FRONT_INLINE_MAX_BYTES)
         send_sealed(net, link, outgoing);
@@ -317,10 +337,12 @@ static void flush_link(struct net *net, struct outgoing *outgoing)
         send_gathered(net, link, outgoing);
     else if (outgoing->count == 1)
         send_one(net, link, &outgoing->first);
-    else if (outgoing->bytes <= GATHER_MAX_BYTES)
+    else if (outgoing->count && outgoing->bytes <= GATHER_MAX_BYTES)
         send_joined(net, link, outgoing);
     else
         send_gathered(net, link, outgoing);
+    if (was_behind && link->backlog) // a tick's worth alone is not slowness
+        output_check_limits(net, link);
 }
 
 void net_flush(struct net *net)

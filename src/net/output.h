@@ -17,6 +17,9 @@ struct run;
 // The link has something to send that is not in any queue: what its TLS session has to say.
 void output_touch(struct net *net, struct link *link);
 
+// Drops what the tick has collected for the link.
+void output_forget(struct net *net, struct link *link);
+
 // --- inline.c
 
 // Queues an inline send. The run, if any, must be held until the release.

@@ -24,6 +24,7 @@ void net_evict(struct net *net, struct link *link, enum close_reason reason)
     counter_add(&net->counters.evictions, 1);
     link->evicted = true;
     backlog_truncate(link->backlog, net->runs);
+    output_forget(net, link);
     net->ops->on_slow(net->context, link, reason);
 }
 

@@ -113,8 +113,6 @@ void shard_flush_mail(struct shard *shard)
         waiting += mailbox->count;
     }
     counter_set(&shard->counters.mails_waiting, waiting);
-    if (waiting)
-        counter_add(&shard->counters.stalls, 1);
 }
 
 bool shard_crowded(const struct shard *shard, uint16_t to)

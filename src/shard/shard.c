@@ -279,13 +279,15 @@ bool shard_tick(struct shard *shard)
     conns_answer_joins(&shard->conns);        // what the hub has answered
     conns_resume_waiting(&shard->conns);      // publishers that may go on
     shard_follow_phase(shard);                // draining
-    flush(shard);                             // the only phase that prepares sends
-    net_bury(&shard->net);                    // what has ended
-    shard_flush_mail(shard);                  // one batch, at most one wake a peer
-    if (shard->options.on_tick)
+    if (shard->options.on_tick)               // the program's turn
         shard->options.on_tick(shard->options.conn_context, shard);
+    shard_flush_mail(shard); // a batch and at most one wake a peer, which is to work while we send
+    flush(shard);            // the only phase that prepares sends
+    net_bury(&shard->net);   // what has ended
+    shard_flush_mail(shard); // what these two have posted
 
     counter_add(&shard->counters.ticks, 1);
+    counter_add(&shard->counters.stalls, shard_mail_waiting(shard));
     histogram_add(&shard->counters.tick, clock_monotonic_ns() - began_ns);
     return !stopped(shard);
 }

@@ -53,8 +53,8 @@ struct shard_options {
     struct conn_options conn;
     const struct conn_ops *conn_ops; // context: conn_context
     void *conn_context;
-    // At the end of each tick, or NULL; context: conn_context. At least every tick_interval_ms (0:
-    // only when there is something to do).
+    // Once a tick, before anything is sent, or NULL; context: conn_context. At least every
+    // tick_interval_ms (0: only when there is something to do).
     void (*on_tick)(void *context, struct shard *shard);
     uint32_t tick_interval_ms;
     uint32_t max_connections; // of this shard

@@ -91,7 +91,7 @@ int main(int argc, char **argv)
     int failed = ringcast_create(&server, &options, error, sizeof error);
     if (!failed)
         signal(SIGINT, stop);
-    if (failed || ringcast_run(server, error, sizeof error))
+    if (failed || (failed = ringcast_run(server, error, sizeof error)))
         fprintf(stderr, "chat: %s\n", error);
     ringcast_destroy(server);
     return failed != 0;

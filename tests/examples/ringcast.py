@@ -67,6 +67,7 @@ class Callbacks(Structure):
         ('on_close', CFUNCTYPE(None, c_void_p, Id, c_void_p, POINTER(End))),
         ('on_tick', CFUNCTYPE(None, c_void_p, c_uint, c_uint64)),
         ('on_room_end', CFUNCTYPE(None, c_void_p, c_void_p, c_size_t, c_void_p)),
+        ('reserved', c_void_p * 7),
     ]
 
 

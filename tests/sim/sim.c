@@ -204,9 +204,14 @@ static void run_shard(void *context)
     while (shard_tick(&shard->shard)) {
         if (current->tls && sim_chance(current, 2))
             renew_tls(shard);
-        if (current->embedded && current->stage == SIM_ACTIVE && sim_chance(current, 5))
-            act_as_program(current, &shard->shard);
     }
+}
+
+static void on_tick(void *context, struct shard *shard)
+{
+    const struct sim_shard *of = context;
+    if (of->sim->embedded && of->sim->stage == SIM_ACTIVE && sim_chance(of->sim, 5))
+        act_as_program(of->sim, shard);
 }
 
 static void no_page(void *context, struct conn *conn, struct conn_page *page)
@@ -294,6 +299,7 @@ static struct shard_options choose_options(struct sim *sim)
                  .close_timeout_ms = SIM_CLOSE_TIMEOUT_MS,
                  .outbound_age_ms = sim->tight && sim_chance(sim, 30) ? pick(sim, 200, 5000) : 0},
         .conn_ops = &conn_ops,
+        .on_tick = on_tick,
         .max_connections = sim->few_places ? pick(sim, 4, 12) : SIM_CLIENTS_MAX,
         .max_rooms = 16,
         .inbox = {.commands = pick(sim, 1, 64), .bytes = pick(sim, 100, 100000)},

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct ws_client client;
@@ -153,6 +154,12 @@ Test(callbacks, nonsense_is_refused_and_logged)
         cr_assert_eq(line->value, RINGCAST_ERROR);
         cr_assert(strstr(line->text, "on_upgrade's decision: "), "%s", line->text);
     }
+    static char mine;
+    decided = (struct ringcast_decision){.mode = RINGCAST_TO_ROOM, .connection = &mine};
+    cr_assert_eq(decided_status(), 500);
+    const struct event *end = expect_event(EVENT_CLOSE);
+    cr_assert_eq(end->pointer, &mine, "it was handed over");
+    cr_assert_eq(end->id.value, 0);
     embedded_stop();
 }
 
@@ -379,5 +386,140 @@ Test(callbacks, the_end_says_who_wanted_it)
     end = expect_event(EVENT_CLOSE);
     cr_assert_eq(end->value, 1007);
     cr_assert_str_eq(end->text, "not_utf8");
+    embedded_stop();
+}
+
+// --- What callbacks do
+
+static void (*in_callback)(struct ringcast *of, ringcast_id id);
+static void (*keep_open)(struct ringcast *of, ringcast_id id, void *connection);
+static char room_name[16];
+
+static void act_and_keep(struct ringcast *of, ringcast_id id, void *connection)
+{
+    in_callback(of, id);
+    keep_open(of, id, connection);
+}
+
+static void just_close(struct ringcast *of, ringcast_id id)
+{
+    cr_expect_eq(ringcast_close(of, id, 4000, "not you"), 0);
+}
+
+static void just_leave(struct ringcast *of, ringcast_id id)
+{
+    cr_expect_eq(ringcast_leave_room(of, id, room_name, strlen(room_name)), 0);
+}
+
+static void leave_and_join(struct ringcast *of, ringcast_id id)
+{
+    just_leave(of, id);
+    cr_expect_eq(ringcast_join_room(of, id, room_name, strlen(room_name)), 0);
+    cr_expect_eq(ringcast_join_room(of, id, "another", 7), 0);
+}
+
+static void close_everybody(struct ringcast *of, ringcast_id id)
+{
+    (void)id;
+    cr_expect_geq(ringcast_close_all(of, 4000, NULL), 1);
+}
+
+static void expect_closed(struct ws_client *of)
+{
+    enum ws_opcode opcode;
+    char text[256];
+    int len = ws_client_receive(of, 10000, &opcode, text, sizeof text);
+    cr_assert(len >= 2 && opcode == WS_CLOSE);
+    ws_client_close(of);
+    (void)expect_event(EVENT_CLOSE);
+}
+
+// Rooms whose home is this shard or the other one: then on_open comes with the home's answer.
+Test(callbacks, on_open_may_close_leave_and_join)
+{
+    static const struct {
+        void (*act)(struct ringcast *of, ringcast_id id);
+        bool closes;
+    } ways[] = {
+        {just_close, true}, {just_leave, false}, {leave_and_join, false}, {close_everybody, true}};
+    keep_open = callbacks.on_open;
+    callbacks.on_open = act_and_keep;
+    callbacks.on_upgrade = decide;
+    embedded_start();
+    for (unsigned i = 0; i < 64; i++) {
+        in_callback = ways[i % 4].act;
+        snprintf(room_name, sizeof room_name, "room %u", i / 4);
+        decided = (struct ringcast_decision){0};
+        cr_assert_eq(ringcast_decision_join(&decided, room_name, strlen(room_name)), 0);
+        (void)open_at(&client, "/x");
+        if (!ways[i % 4].closes) // its own end, so that the next round finds nobody
+            ws_client_send(&client, WS_CLOSE, "\x03\xe8", 2);
+        expect_closed(&client);
+    }
+    embedded_stop();
+}
+
+static _Atomic unsigned nth;
+
+static void close_every_second(struct ringcast *of, ringcast_id id)
+{
+    if (nth++ % 2)
+        just_close(of, id);
+}
+
+// All of them wait for the same answer of the room's home.
+Test(callbacks, members_that_wait_together_are_all_opened_whatever_the_others_do)
+{
+    enum { MEMBERS = 12 };
+    keep_open = callbacks.on_open;
+    callbacks.on_open = act_and_keep;
+    in_callback = close_every_second;
+    embedded_start();
+    for (unsigned round = 0; round < 16; round++) {
+        struct ringcast_decision decision = {.mode = RINGCAST_TO_PROGRAM};
+        struct ringcast_registration registration = {.decision = &decision};
+        int pairs[MEMBERS][2];
+        snprintf(room_name, sizeof room_name, "room %u", round);
+        cr_assert_eq(ringcast_decision_join(&decision, room_name, strlen(room_name)), 0);
+        for (int i = 0; i < MEMBERS; i++) {
+            cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]), 0);
+            cr_assert_eq(ringcast_register(rc, pairs[i][1], &registration), 0);
+        }
+        for (int i = 0; i < MEMBERS; i++)
+            (void)expect_event(EVENT_OPEN);
+        for (int i = 0; i < MEMBERS; i++)
+            close(pairs[i][0]);
+        for (int i = 0; i < MEMBERS; i++)
+            (void)expect_event(EVENT_CLOSE);
+    }
+    embedded_stop();
+}
+
+static int close_who_says_so(struct ringcast *of, ringcast_id id, void *connection,
+                             enum ringcast_kind kind, const void *bytes, size_t len)
+{
+    (void)connection, (void)kind, (void)bytes, (void)len;
+    cr_expect_eq(ringcast_leave_room(of, id, room_name, strlen(room_name)), 0);
+    return ringcast_close(of, id, 4000, "bad message");
+}
+
+// Such a message is there already when the answer of the room's home comes.
+Test(callbacks, on_message_may_leave_and_close_on_what_came_with_the_handshake)
+{
+    static const uint8_t early[] = {0x81, 0x81, 0, 0, 0, 0, '!'};
+    callbacks.on_message = close_who_says_so;
+    embedded_start();
+    for (unsigned i = 0; i < 16; i++) {
+        struct ringcast_decision decision = {.mode = RINGCAST_TO_PROGRAM};
+        struct ringcast_registration registration = {
+            .decision = &decision, .early = early, .early_bytes = sizeof early};
+        int pair[2];
+        snprintf(room_name, sizeof room_name, "room %u", i);
+        cr_assert_eq(ringcast_decision_join(&decision, room_name, strlen(room_name)), 0);
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        cr_assert_eq(ringcast_register(rc, pair[1], &registration), 0);
+        client = (struct ws_client){.fd = pair[0]};
+        expect_closed(&client);
+    }
     embedded_stop();
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,6 +59,40 @@ Test(instance, says_goodbye_when_it_has_time)
     embedded_stop();
 }
 
+Test(instance, a_second_stop_makes_it_earlier_and_still_says_goodbye)
+{
+    static struct ws_client clients[8];
+    embedded_start();
+    for (int i = 0; i < 8; i++)
+        (void)open_at(&clients[i], "/echo");
+    ringcast_stop(rc, 600000);
+    (void)ringcast_alive(rc);
+    errno = 0;
+    ringcast_stop(rc, 500);
+    ringcast_stop(rc, 600000); // not later again
+    cr_assert_eq(errno, 0, "it may have interrupted anything");
+    for (int i = 0; i < 8; i++)
+        cr_assert_str_eq(ws_client_text(&clients[i]), "close 1001 server is going away");
+    ringcast_wait(rc);
+    embedded_stop();
+}
+
+Test(instance, a_child_cannot_stop_its_parent)
+{
+    static struct ws_client client;
+    int status;
+    embedded_start();
+    pid_t child = fork();
+    if (child == 0) {
+        ringcast_stop(rc, 0);
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    for (int i = 0; i < 8; i++) // on all listeners
+        ws_client_close((open_at(&client, "/echo"), &client));
+    embedded_stop();
+}
+
 static void *run(void *argument)
 {
     (void)argument;
@@ -69,7 +104,7 @@ Test(instance, run_blocks_until_somebody_stops_it)
     pthread_t thread;
     void *result;
     cr_assert_eq(create(), 0, "%s", error);
-    cr_assert_not(ringcast_ended(rc));
+    cr_assert(ringcast_ended(rc), "there is nothing to wait for");
     pthread_create(&thread, NULL, run, NULL);
     usleep(20000);
     ringcast_stop(rc, 0);

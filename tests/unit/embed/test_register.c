@@ -242,3 +242,73 @@ Test(registering, a_full_inbox_leaves_the_socket_to_the_caller)
     cr_assert_not(is_closed(pair[1]));
     embedded_stop();
 }
+
+// Registers so many sockets and returns how many of them are opened; the others are handed back.
+static unsigned opened_of(unsigned count)
+{
+    int sockets[64][2];
+    cr_assert_leq(count, 64);
+    for (unsigned i = 0; i < count; i++) {
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets[i]), 0);
+        cr_assert_eq(ringcast_register(rc, sockets[i][1], NULL), 0);
+    }
+    unsigned opened = 0, refused = 0;
+    while (opened + refused < count) {
+        if (has_event(EVENT_OPEN)) {
+            (void)expect_event(EVENT_OPEN);
+            opened++;
+        } else if (has_event(EVENT_CLOSE)) {
+            cr_assert_str_eq(expect_event(EVENT_CLOSE)->text, "not_adopted");
+            refused++;
+        } else {
+            usleep(1000);
+        }
+    }
+    for (unsigned i = 0; i < count; i++)
+        close(sockets[i][0]);
+    return opened;
+}
+
+Test(registering, those_on_their_way_count_against_the_limit_and_free_places_do_not)
+{
+    options.threads = 1;
+    options.max_connections = 10; // fewer than accepts that are armed
+    embedded_start();
+    cr_assert_eq(opened_of(60), 10);
+    embedded_stop();
+}
+
+Test(registering, a_token_that_has_ended_is_not_taken_in)
+{
+    struct ringcast_registration registration = {.claims = "{\"exp\":1000000000}"};
+    embedded_start();
+    cr_assert_eq(ringcast_register(rc, pair[1], &registration), 0);
+    cr_assert_str_eq(expect_event(EVENT_CLOSE)->text, "not_adopted");
+    cr_assert_not(has_event(EVENT_OPEN));
+    embedded_stop();
+}
+
+static void ask_everything(struct ringcast *of, ringcast_id id, void *connection,
+                           const struct ringcast_end *end)
+{
+    (void)id, (void)connection;
+    cr_expect_str_eq(end->reason, "not_adopted");
+    cr_expect_eq(ringcast_connection_count(of), 0);
+    cr_expect_eq(ringcast_broadcast_text(of, "x", 1), 0);
+    ++*(unsigned *)ringcast_user(of);
+}
+
+Test(registering, what_destroy_hands_back_may_ask_all_shards)
+{
+    unsigned handed_back = 0;
+    int second[2];
+    char error[256];
+    callbacks.on_close = ask_everything;
+    options.user = &handed_back;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, second), 0);
+    cr_assert_eq(ringcast_create(&rc, &options, error, sizeof error), 0, "%s", error);
+    cr_assert_eq(ringcast_register(rc, pair[1], NULL), 0);
+    cr_assert_eq(ringcast_register(rc, second[1], NULL), 0);
+    embedded_stop(); // it was never started
+    cr_assert_eq(handed_back, 2);
+}
