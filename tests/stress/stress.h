@@ -9,13 +9,17 @@
 //
 // What is checked, by numbers in the messages:
 //  - a STABLE client is in all rooms all the time: it gets everything that was posted to every room
-//  and
-//    to everybody, once, in the order of each poster; and all STABLE clients see one order per room
+//    and to everybody, once, in the order of each poster; and all STABLE clients see one order per
+//    room
 //  - others get what one poster sends to them without a gap, what it posts to a room in order
-//  - no message reaches a connection other than the one that it names; nothing follows a Close
-//  frame
+//  - no message reaches a connection other than the one that it names, and each is of its kind;
+//    nothing follows a Close frame
 //  - after the acknowledgement of a join a publish is seen, whoever publishes
-//  - what was lent is released once; every connection that was taken in ends once; nothing is left
+//  - what was lent is released once; every connection that was taken in ends once; room pointers
+//  are
+//    handed back once; nothing is left
+// Callbacks do all that as well, to their own connection and to others. Then a second instance is
+// stopped while everybody goes on posting: what was lent and handed over still comes back.
 #pragma once
 
 #include "ringcast/ringcast.h"
@@ -63,6 +67,7 @@ struct poster {
 
 extern struct ringcast *rc;
 extern _Atomic bool stopping;       // posters end; true before they begin
+extern _Atomic bool checking_joins; // not while the instance ends
 extern _Atomic uint64_t ids[SLOTS]; // of the latest connection in each slot, alive or not
 extern _Atomic uint64_t opened, ended, not_taken, released, posted, arrived;
 
@@ -78,10 +83,13 @@ _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)
 // Who posts.
 void *post_until_stopped(void *poster);    // FOREIGN
 void post_a_little(struct poster *poster); // a shard, in its tick
+void post_one(struct poster *poster);      // a shard, in its other callbacks
 void check_a_join(struct poster *poster);  // one of the FOREIGN
 void publish_what_is_wanted(void);         // a shard, for the above
 
 // Who receives. All clients belong to one thread.
 void *receive_until_ended(void *nothing);
 bool clients_connect(unsigned slot); // a new client; false: not now. Any thread
-extern _Atomic bool receiving;
+void clients_forget(void);           // sockets that nobody has looked at yet
+extern _Atomic bool receiving;       // the thread goes on
+extern _Atomic bool staying;         // no stable client may end

@@ -14,7 +14,7 @@
 #define POLL_MS 20
 
 struct client clients[SLOTS];
-_Atomic bool receiving = true;
+_Atomic bool receiving = true, staying = true;
 
 // Places to be filled again, and the ends of sockets that were registered for them.
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -33,8 +33,11 @@ static void send_frame(const struct client *client, enum ws_opcode opcode, const
 
 // --- What a message says
 
-static void check_direct(struct client *client, unsigned poster, uint64_t number, uint64_t id)
+static void check_direct(struct client *client, unsigned poster, uint64_t number, uint64_t id,
+                         enum ws_opcode opcode)
 {
+    if (opcode != (number % 2 ? WS_BINARY : WS_TEXT))
+        fail("message %llu has become opcode %d", (unsigned long long)number, (int)opcode);
     if (id != client->id)
         fail("message for %016llx reached %016llx", (unsigned long long)id,
              (unsigned long long)client->id);
@@ -65,14 +68,16 @@ static void check_room(struct client *client, unsigned poster, uint64_t number, 
     client->messages[room]++;
 }
 
-static void look_at(struct client *client, const char *text)
+static void look_at(struct client *client, enum ws_opcode opcode, const char *text)
 {
     unsigned poster = 0, room = 0;
     unsigned long long number = 0, id = 0;
     if (sscanf(text, "I %llx", &id) == 1)
         client->id = id;
     else if (sscanf(text, "D %u %llu %llx", &poster, &number, &id) == 3 && poster < POSTERS)
-        check_direct(client, poster, number, id);
+        check_direct(client, poster, number, id, opcode);
+    else if (opcode != WS_TEXT)
+        fail("a text that has become opcode %d", (int)opcode);
     else if (sscanf(text, "B %u %llu", &poster, &number) == 2 && poster < POSTERS)
         check_broadcast(client, poster, number);
     else if (sscanf(text, "R %u %llu %u", &poster, &number, &room) == 3 && poster < POSTERS &&
@@ -104,11 +109,11 @@ static void take_frame(struct client *client, unsigned opcode, const uint8_t *by
         send_frame(client, WS_PONG, bytes, len);
         return;
     }
-    if (opcode != WS_TEXT || len > MESSAGE_MAX)
+    if ((opcode != WS_TEXT && opcode != WS_BINARY) || len > MESSAGE_MAX)
         fail("a frame that nobody sent: opcode %u, %zu bytes", opcode, len);
     memcpy(text, bytes, len);
     text[len] = 0;
-    look_at(client, text);
+    look_at(client, (enum ws_opcode)opcode, text);
 }
 
 // All of them are short.
@@ -131,13 +136,26 @@ static void take_frames(struct client *client)
 
 static void end(struct client *client)
 {
-    if (client->slot < STABLE && receiving)
+    if (client->slot < STABLE && staying)
         fail("client %u was to stay", client->slot);
     close(client->fd);
     client->fd = -1;
     pthread_mutex_lock(&lock);
     free_slots[client->slot] = true;
     pthread_mutex_unlock(&lock);
+}
+
+// Some say something, and some leave by themselves: with a Close frame, or without a word.
+static void act(struct client *client)
+{
+    if (rand() % 20 == 0)
+        send_frame(client, WS_TEXT, "?", 1);
+    if (rand() % 2000)
+        return;
+    if (rand() % 2)
+        send_frame(client, WS_CLOSE, "\x03\xe8", 2);
+    else
+        end(client);
 }
 
 static void receive(struct client *client)
@@ -152,13 +170,8 @@ static void receive(struct client *client)
     }
     client->have += (size_t)got;
     take_frames(client);
-    // Some leave by themselves: with a Close frame, or without a word.
-    if (client->slot >= STABLE && receiving && !client->close_seen && rand() % 2000 == 0) {
-        if (rand() % 2)
-            send_frame(client, WS_CLOSE, "\x03\xe8", 2);
-        else
-            end(client);
-    }
+    if (client->slot >= STABLE && staying && !client->close_seen)
+        act(client);
 }
 
 // --- Coming
@@ -202,20 +215,36 @@ static void give_slot(unsigned slot, int fd)
     pthread_mutex_unlock(&lock);
 }
 
+void clients_forget(void)
+{
+    for (unsigned slot = 0; slot < SLOTS; slot++) {
+        if (fresh[slot] >= 0)
+            close(fresh[slot]);
+        fresh[slot] = -1;
+        free_slots[slot] = true;
+    }
+}
+
 bool clients_connect(unsigned slot)
 {
+    // What the others say first is there when they open.
+    static const uint8_t early[] = {0x81, 0x81, 0, 0, 0, 0, '?'};
     struct ringcast_decision decision = {.connection = (void *)(uintptr_t)(slot + 1)};
+    struct ringcast_registration registration = {.decision = &decision};
     int pair[2];
     if (!take_slot(slot))
         return false;
-    for (unsigned room = 0; slot < STABLE && room < ROOMS; room++) {
+    for (unsigned room = 0; room < (slot < STABLE ? ROOMS : slot % ROOMS); room++) {
         char name = (char)('a' + room);
         (void)ringcast_decision_join(&decision, &name, 1);
     }
+    if (slot % 4 == 3 && slot >= STABLE) {
+        registration.early = early;
+        registration.early_bytes = sizeof early;
+    }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         fail("socketpair: %s", strerror(errno));
-    int result =
-        ringcast_register(rc, pair[1], &(struct ringcast_registration){.decision = &decision});
+    int result = ringcast_register(rc, pair[1], &registration);
     if (result && result != -EAGAIN)
         fail("register: %s", strerror(-result));
     if (result) {

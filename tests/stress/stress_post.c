@@ -27,6 +27,33 @@ static ringcast_id anyone(struct poster *poster, unsigned *slot)
     return (ringcast_id){atomic_load(&ids[*slot])};
 }
 
+static void release(void *text)
+{
+    free(text);
+    atomic_fetch_add(&released, 1);
+}
+
+// Every second one is binary, every fifth one lent.
+static int send_number(struct poster *poster, ringcast_id id, uint64_t number, const char *text,
+                       size_t len)
+{
+    if (number % 5)
+        return number % 2 ? ringcast_send_binary(rc, id, text, len)
+                          : ringcast_send_text(rc, id, text, len);
+    struct ringcast_payload payload = {.kind = number % 2 ? RINGCAST_BINARY : RINGCAST_TEXT,
+                                       .bytes = text,
+                                       .len = len,
+                                       .release = release,
+                                       .context = strdup(text)};
+    payload.bytes = payload.context;
+    int result = ringcast_send_lent(rc, id, &payload);
+    if (result)
+        free(payload.context);
+    else
+        poster->lent++;
+    return result;
+}
+
 static void send_direct(struct poster *poster)
 {
     char text[MESSAGE_MAX];
@@ -38,10 +65,10 @@ static void send_direct(struct poster *poster)
         poster->direct[slot].id = id.value;
         poster->direct[slot].sent = 0;
     }
-    int len =
-        snprintf(text, sizeof text, "D %u %llu %llx", poster->index,
-                 (unsigned long long)poster->direct[slot].sent + 1, (unsigned long long)id.value);
-    if (accepted(poster, "send", ringcast_send_text(rc, id, text, (size_t)len)))
+    uint64_t number = poster->direct[slot].sent + 1;
+    int len = snprintf(text, sizeof text, "D %u %llu %llx", poster->index,
+                       (unsigned long long)number, (unsigned long long)id.value);
+    if (accepted(poster, "send", send_number(poster, id, number, text, (size_t)len)))
         poster->direct[slot].sent++;
 }
 
@@ -54,12 +81,6 @@ static void broadcast(struct poster *poster)
         return;
     poster->broadcasts++;
     atomic_fetch_add(&posted, 1);
-}
-
-static void release(void *text)
-{
-    free(text);
-    atomic_fetch_add(&released, 1);
 }
 
 static void publish(struct poster *poster, bool lend)
@@ -121,7 +142,7 @@ static void come_and_go(struct poster *poster)
     }
 }
 
-static void post_one(struct poster *poster)
+void post_one(struct poster *poster)
 {
     ringcast_id reaped[4];
     switch (rand_below(&poster->rand, 16)) {
@@ -163,7 +184,7 @@ void *post_until_stopped(void *argument)
     while (!stopping) {
         if (too_many())
             usleep(100);
-        else if (poster->index == 0 && rand_below(&poster->rand, 16) == 0)
+        else if (poster->index == 0 && checking_joins && rand_below(&poster->rand, 16) == 0)
             check_a_join(poster);
         else
             post_one(poster);
