@@ -162,6 +162,9 @@ static int broadcast(struct ringcast *rc, enum ringcast_kind kind, const void *b
         return registry_broadcast(own, opcode_of(kind), bytes, len);
     if (kind == RINGCAST_TEXT && !utf8_valid(bytes, len))
         return -EINVAL;
+    for (uint16_t i = 0; i < count; i++)
+        if (!inbox_has_place(rc->group.shards[i], len))
+            return -EAGAIN; // before the work of a copy
     if (!inbox_commands_create(commands, count, INBOX_BROADCAST, (uint8_t)opcode_of(kind), bytes,
                                len))
         return -ENOMEM;

@@ -140,18 +140,44 @@ def free_port():
         return s.getsockname()[1]
 
 
-def answers(port):
-    """Whether a handshake succeeds there, now or a little later."""
+def connect(port):
+    """A WebSocket there, now or a little later."""
     request = (b'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
                b'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n')
     for _ in range(200):
         try:
-            with socket.create_connection(('127.0.0.1', port), timeout=10) as s:
-                s.sendall(request)
-                return s.recv(1024).startswith(b'HTTP/1.1 101 ')
+            s = socket.create_connection(('127.0.0.1', port), timeout=10)
         except ConnectionRefusedError:
             time.sleep(0.05)
-    return False
+            continue
+        s.sendall(request)
+        head = b''
+        while not head.endswith(b'\r\n\r\n'):
+            byte = s.recv(1)
+            if not byte:
+                break
+            head += byte
+        return s if head.startswith(b'HTTP/1.1 101 ') else None
+    return None
+
+
+def talks(port):
+    """Of two in its room, each hears what the other one says, and not itself."""
+    one, other = connect(port), connect(port)
+    if not one or not other:
+        return 'no handshake'
+    for speaker, text in ((one, b'hello'), (other, b'hello yourself')):
+        speaker.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+        listener = other if speaker is one else one
+        heard = listener.recv(2 + len(text), socket.MSG_WAITALL)
+        if heard != bytes([0x81, len(text)]) + text:
+            return f'{heard} instead of {text}'
+        speaker.settimeout(0.2)
+        try:
+            return f'{speaker.recv(100)} came back'
+        except TimeoutError:
+            speaker.settimeout(10)
+    return ''
 
 
 def try_readme(tap, tree, folder, compiler):
@@ -168,7 +194,7 @@ def try_readme(tap, tree, folder, compiler):
         tap.ok(False, "the README's first program", built.stdout)
         return
     with subprocess.Popen([folder / 'first'], env=environment) as first:
-        tap.ok(answers(port), "the README's first program")
+        tap.same(talks(port), '', "the README's first program")
         first.kill()
 
 
