@@ -17,15 +17,18 @@ int rejoin_start(struct worker *worker, size_t extra_bytes)
         return -ENOMEM;
     worker->extra = rejoin;
     rejoin->pending = calloc(worker->client_count + 1, sizeof *rejoin->pending);
+    rejoin->listed = calloc(worker->client_count + 1, sizeof *rejoin->listed);
     rejoin->left_ns = calloc(worker->client_count + 1, sizeof *rejoin->left_ns);
-    return rejoin->pending && rejoin->left_ns ? fanout_start(worker) : -ENOMEM;
+    return rejoin->pending && rejoin->listed && rejoin->left_ns ? fanout_start(worker) : -ENOMEM;
 }
 
 static void add(const struct worker *worker, const struct client *client)
 {
     struct rejoin *rejoin = worker->extra;
-    if (!rejoin->left_ns[client->index])
+    // One that came back in this tick's reap and goes again is still on the list.
+    if (!rejoin->listed[client->index])
         rejoin->pending[rejoin->count++] = client->index;
+    rejoin->listed[client->index] = true;
     rejoin->left_ns[client->index] = worker->now_ns;
 }
 
@@ -75,7 +78,8 @@ uint64_t rejoin_tick(struct worker *worker)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < rejoin->count; i++) {
         uint32_t index = rejoin->pending[i];
-        if (!rejoin->left_ns[index])
+        rejoin->listed[index] = rejoin->left_ns[index];
+        if (!rejoin->listed[index])
             continue; // it is back
         rejoin->pending[kept++] = index;
         try_one(rejoin, worker, &worker->clients[index]);

@@ -14,9 +14,10 @@
 #include "load/fanout.h"
 
 struct rejoin {
-    uint32_t *pending; // indices of clients that are to come back
+    uint32_t *pending; // indices of clients that are to come back, each at most once
     uint32_t count;
-    uint64_t *left_ns; // per client: when it was ended; 0 = not pending
+    bool *listed;      // per client: its index is in `pending`, though it may be back already
+    uint64_t *left_ns; // per client: when it was ended; 0 = it is not to come back
 };
 
 // Starts the fan-out with `extra_bytes` of zeroed memory for the scenario in worker->extra, which
