@@ -24,6 +24,17 @@ static inline bool arrival_read(struct worker *worker, const uint8_t *bytes, siz
     return true;
 }
 
+// A message that was due and never went: late by all the time that has passed.
+static inline void arrival_never(struct worker *worker, uint64_t due_ns, uint32_t receivers)
+{
+    worker_count(worker, due_unsent, 1);
+    if (!bench_measures(worker->bench, due_ns))
+        return;
+    uint64_t age_ns = worker->now_ns > due_ns ? worker->now_ns - due_ns : 0;
+    hdr_add_many(&worker->latency, age_ns, receivers);
+    hdr_add(&worker->last, age_ns);
+}
+
 static inline void arrival_count(struct worker *worker, const struct stamp *stamp)
 {
     worker_count(worker, delivered, 1);

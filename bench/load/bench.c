@@ -317,16 +317,29 @@ static void open_all(struct session *session)
     take_sample(session, &results->opened);
 }
 
+// Everything has been sent and has arrived.
+static bool is_drained(const struct bench *bench)
+{
+    uint64_t counts[COUNTS];
+    for (uint32_t i = 0; i < bench->thread_count; i++) {
+        struct worker *worker = &bench->workers[i];
+        // Acquire: pairs with the worker's release behind the tick that set the rest.
+        if (!atomic_load_explicit(&worker->drains, memory_order_acquire) ||
+            counter_read(&worker->owed))
+            return false;
+    }
+    add_counts(bench, counts);
+    return counts[COUNT_delivered] + counts[COUNT_excused] >= counts[COUNT_expected];
+}
+
 static void drain(struct session *session)
 {
     struct bench *bench = session->bench;
-    uint64_t limit_ns = clock_monotonic_ns() + bench->options.drain_ns, counts[COUNTS];
+    uint64_t limit_ns = clock_monotonic_ns() + bench->options.drain_ns;
     set_phase(bench, PHASE_DRAIN);
-    do {
+    do
         usleep(WAKE_NS / 1000);
-        add_counts(bench, counts);
-    } while (counts[COUNT_delivered] + counts[COUNT_excused] < counts[COUNT_expected] &&
-             !reached(limit_ns, clock_monotonic_ns()));
+    while (!is_drained(bench) && !reached(limit_ns, clock_monotonic_ns()));
 }
 
 static void load(struct session *session)
@@ -395,9 +408,15 @@ static void run_phases(struct session *session)
     }
     take_sample(session, &results->end);
     join_workers(bench);
-    note_error(session);
     if (bench->scenario->judge && results->opened_all)
         bench->scenario->judge(bench, &results->verdict);
+    add_counts(bench, results->end.counts); // what the last round and the judge have found
+    if (results->end.counts[COUNT_due_unsent])
+        worker_fail(&bench->workers[0],
+                    "%llu messages that were due had not been sent when the --drain ended: the "
+                    "server did not take them, or the tool did not keep up",
+                    (unsigned long long)results->end.counts[COUNT_due_unsent]);
+    note_error(session);
     results_finish(results);
     if (session->live)
         fprintf(stderr, "\r\033[K");

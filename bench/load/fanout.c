@@ -75,7 +75,8 @@ int fanout_start(struct worker *worker)
     if (!mine->tallies || !mine->touched || !mine->ready || !mine->joined)
         return -ENOMEM;
     note_publishers(worker);
-    return verify_init(&mine->verify, worker->client_count * options->publishers);
+    int error = open_loop_init(&mine->loop, mine->home_rooms, fanout_send_due);
+    return error ? error : verify_init(&mine->verify, worker->client_count * options->publishers);
 }
 
 // --- Counting down
@@ -218,6 +219,13 @@ void fanout_lost(struct worker *worker, struct client *client)
     fanout_tell_home(worker, client->room);
 }
 
+static void count_unsent(struct worker *worker, uint32_t home_index, uint64_t due_ns)
+{
+    const struct fanout *fanout = worker->bench->state;
+    uint32_t members = fanout->rooms[room_of(worker, home_index)].members;
+    arrival_never(worker, due_ns, members - (members && worker->bench->options.no_self));
+}
+
 static void judge_worker(struct worker *worker, struct verdict *verdict)
 {
     const struct options *options = &worker->bench->options;
@@ -232,6 +240,7 @@ static void judge_worker(struct worker *worker, struct verdict *verdict)
             verdict->missing += verify_missing(&mine->verify, stream, end);
         }
     }
+    open_loop_end(&mine->loop, worker, count_unsent);
     verdict->missing += mine->missing;
     verdict->doubled += counter_read(&mine->verify.doubled);
     verdict->reordered += counter_read(&mine->verify.reordered);

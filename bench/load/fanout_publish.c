@@ -3,9 +3,7 @@
 // The home's half of scenario fanout: which message goes out when, and by whom.
 #include "load/fanout_state.h"
 
-#define EXPIRE_NS   UINT64_C(100000000)
-#define HELD_UP_NS  UINT64_C(200000)
-#define TICK_BUDGET 1024 // publishes a tick
+#define EXPIRE_NS UINT64_C(100000000)
 
 static bool under_way(struct fanout *fanout, uint32_t room, uint64_t message)
 {
@@ -55,10 +53,8 @@ static uint32_t claim(struct fanout *fanout, uint32_t room_index, uint64_t messa
     return receivers;
 }
 
-enum published { PUBLISHED, PUBLISH_LATER, PUBLISH_NOBODY };
-
 // The room's next message, when there is place for it.
-static enum published publish(struct worker *worker, uint32_t room, uint64_t due_ns)
+static enum open_loop_sent publish(struct worker *worker, uint32_t room, uint64_t due_ns)
 {
     const struct options *options = &worker->bench->options;
     struct fanout *fanout = worker->bench->state;
@@ -66,12 +62,12 @@ static enum published publish(struct worker *worker, uint32_t room, uint64_t due
     uint32_t turn = (uint32_t)(message % options->publishers);
     struct client *sender = sender_of(worker, room, turn);
     if (!sender)
-        return PUBLISH_NOBODY;
+        return OPEN_LOOP_NOBODY;
     if (client_backlogged(sender) || !has_place(worker, room, message))
-        return PUBLISH_LATER;
+        return OPEN_LOOP_LATER;
     uint32_t receivers = claim(fanout, room, message, due_ns, options->no_self);
     if (!receivers)
-        return PUBLISH_NOBODY;
+        return OPEN_LOOP_NOBODY;
     struct stamp stamp = {
         .run = worker->bench->run,
         .room = room,
@@ -87,7 +83,7 @@ static enum published publish(struct worker *worker, uint32_t room, uint64_t due
     client_send_stamp(worker, sender, &stamp);
     worker_count(worker, published, 1);
     worker_count(worker, expected, receivers);
-    return PUBLISHED;
+    return OPEN_LOOP_SENT;
 }
 
 static void fill_windows(struct worker *worker)
@@ -99,32 +95,15 @@ static void fill_windows(struct worker *worker)
         uint64_t bits = atomic_exchange(&mine->ready[word], 0);
         for (; bits; bits &= bits - 1) {
             uint32_t room = room_of(worker, word * 64 + (uint32_t)__builtin_ctzll(bits));
-            while (publish(worker, room, worker->now_ns) == PUBLISHED)
+            while (publish(worker, room, worker->now_ns) == OPEN_LOOP_SENT)
                 ;
         }
     }
 }
 
-static uint64_t publish_due(struct worker *worker)
+enum open_loop_sent fanout_send_due(struct worker *worker, uint32_t home_index, uint64_t due_ns)
 {
-    struct fanout_worker *mine = worker->state;
-    for (uint32_t budget = TICK_BUDGET; mine->home_rooms; budget--) {
-        uint64_t due_ns = pace_due_ns(&mine->pace);
-        if (due_ns > worker->now_ns || budget == 0)
-            return due_ns;
-        uint32_t room = room_of(worker, (uint32_t)(mine->pace.done % mine->home_rooms));
-        enum published published = publish(worker, room, due_ns);
-        if (published == PUBLISH_LATER) {
-            worker_count(worker, held_back, 1);
-            return worker->now_ns + HELD_UP_NS;
-        }
-        if (published == PUBLISH_NOBODY)
-            worker_count(worker, unsent, 1);
-        else if (bench_measures(worker->bench, due_ns))
-            hdr_add(&worker->lag, worker->now_ns - due_ns);
-        mine->pace.done++;
-    }
-    return UINT64_MAX;
+    return publish(worker, room_of(worker, home_index), due_ns);
 }
 
 static void begin(struct worker *worker)
@@ -135,10 +114,10 @@ static void begin(struct worker *worker)
     for (uint32_t i = 0; i < mine->home_rooms; i++)
         atomic_fetch_or(&mine->ready[i / 64], UINT64_C(1) << i % 64);
     uint64_t load_ns = atomic_load(&worker->bench->load_ns);
-    mine->pace = pace_make(load_ns, options->rate * mine->home_rooms / options->rooms);
     // Threads take turns rather than sending at the same moment.
-    mine->pace.start_ns +=
-        (uint64_t)(worker->index * (options->rate > 0 ? 1e9 / options->rate : 0));
+    uint64_t turn_ns = (uint64_t)(worker->index * (options->rate > 0 ? 1e9 / options->rate : 0));
+    open_loop_start(&mine->loop, load_ns + turn_ns,
+                    options->rate * mine->home_rooms / options->rooms);
 }
 
 // Lets the window go on without messages that somebody will never get.
@@ -170,14 +149,15 @@ uint64_t fanout_tick(struct worker *worker)
 {
     struct fanout_worker *mine = worker->state;
     fanout_settle(worker);
-    if (!worker_loading(worker))
-        return UINT64_MAX;
+    bool loading = worker_loading(worker);
     if (!mine->started)
         begin(worker);
-    expire(worker);
+    if (loading || counter_read(&worker->owed))
+        expire(worker);
     if (worker->bench->options.rate > 0)
-        return publish_due(worker);
-    fill_windows(worker);
+        return open_loop_tick(&mine->loop, worker);
+    if (loading)
+        fill_windows(worker);
     return UINT64_MAX;
 }
 

@@ -21,6 +21,7 @@
 
 #include "load/client.h"
 #include "load/fanout.h"
+#include "load/open_loop.h"
 #include "load/verify.h"
 
 #define FANOUT_SLOTS_MAX  262144
@@ -61,7 +62,7 @@ struct fanout_worker {
     uint32_t touched_count;
     _Atomic uint64_t *ready; // bit r/T: room r may have place in its window
     uint32_t home_rooms;     // rooms index, index + T, index + 2T …
-    struct pace pace;
+    struct open_loop loop;   // stream = room by home index
     uint64_t next_expire_ns;
     bool started;
 };
@@ -90,6 +91,9 @@ static inline void unlock_room(struct room *room)
 
 // Tells the room's home that a message may be due. Thread: any worker's.
 void fanout_tell_home(struct worker *worker, uint32_t room);
+
+// The open loop's next message of a room.
+enum open_loop_sent fanout_send_due(struct worker *worker, uint32_t home_index, uint64_t due_ns);
 
 // Gives what the worker has counted in this tick to the slots.
 void fanout_settle(struct worker *worker);

@@ -46,7 +46,7 @@ bool results_failed(const struct results *results)
     const uint64_t *end = results->end.counts;
     return verdict->missing || verdict->doubled || verdict->reordered || verdict->stranded ||
            end[COUNT_misplaced] || end[COUNT_damaged] || end[COUNT_lost] || end[COUNT_failed] ||
-           !results->opened_all;
+           end[COUNT_due_unsent] || !results->opened_all;
 }
 
 void results_bottleneck(const struct results *results, char *out, size_t out_bytes)

@@ -47,7 +47,7 @@ struct results {
 // Computes the differences and merges the histograms.
 void results_finish(struct results *results);
 
-// True when messages were lost, doubled, reordered or spoilt, or connections failed.
+// True when messages were lost, doubled, reordered, spoilt or never sent, or connections failed.
 bool results_failed(const struct results *results);
 
 // One line, or an empty one: why the figures may show this tool rather than the server.

@@ -205,8 +205,12 @@ static uint64_t load_more(struct worker *worker)
 {
     enum phase phase = bench_phase(worker->bench);
     bool loading = phase == PHASE_LOAD || phase == PHASE_DRAIN;
-    return loading && worker->bench->scenario->tick ? worker->bench->scenario->tick(worker)
-                                                    : UINT64_MAX;
+    uint64_t next_ns = UINT64_MAX;
+    if (loading && worker->bench->scenario->tick)
+        next_ns = worker->bench->scenario->tick(worker);
+    // Release: who reads it sees what this tick has found to be owed.
+    atomic_store_explicit(&worker->drains, phase == PHASE_DRAIN, memory_order_release);
+    return next_ns;
 }
 
 static void run_rounds(struct worker *worker)

@@ -49,10 +49,12 @@ struct worker {
     int tid;
     _Atomic bool ready;  // set up, or failed with `error`
     _Atomic bool asleep; // about to wait: others must wake it
+    _Atomic bool drains; // has seen the DRAIN phase
     _Atomic bool error_set;
     char error[256]; // the first thing that went wrong
 
     counter counts[COUNTS];
+    counter owed;         // 0: the open loop has sent what is due
     struct hdr latency;   // from due to each receiver
     struct hdr last;      // from due to the last receiver
     struct hdr secured;   // from the start of a connection to the end of its TLS handshake

@@ -110,6 +110,22 @@ def check_delay(tap):
                f'delay of {delay_ms} ms: what was due in the measured time is timed', timed)
 
 
+def check_stall(tap):
+    """A server that stops reading is charged with everything that was due meanwhile: it is sent late, and
+    what cannot be sent at all makes the run fail. Neither is the tool's own lag."""
+    options = ('--rate', '1000', '-s', '8000')
+    for stall_s, never in ((0.7, False), (60, True)):
+        server = ScriptedServer(Plan(stall=(200, stall_s)))
+        code, report = run_bench('fanout', server, 1, *options)
+        name, counts = f'a server that reads nothing for {stall_s} s', report['whole_run']
+        tap.equal(counts['published'] + counts['due_unsent'], 1000, f'{name}: all that was due')
+        tap.ok((code, counts['due_unsent'] > 0) == (int(never), never), f'{name}: never sent', counts['due_unsent'])
+        tap.ok(counts['held_back'] > 100, f'{name}: held back', counts['held_back'])
+        least_s = 1 if never else stall_s / 2
+        tap.ok(report['latency_ns']['max'] > least_s * 1e9, f'{name}: latency', report['latency_ns']['max'])
+        tap.ok(report['own_lag_ns']['p50'] < 1e8, f'{name}: own lag', report['own_lag_ns']['p50'])
+
+
 def check_lost_publisher(tap):
     """The room's publisher loses its connection: another member goes on in its place. Between what the two
     sent no order is promised."""
@@ -127,6 +143,7 @@ def main():
         check_plans(tap)
         check_given_up(tap)
         check_delay(tap)
+        check_stall(tap)
         check_lost_publisher(tap)
 
 

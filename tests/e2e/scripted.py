@@ -17,8 +17,10 @@ class Plan:
     """What happens to message n (of the room, or in an echo of the connection) on its way to member m, by
     order of joining: sets of (n, m)."""
 
-    def __init__(self, delay_s=0.0, drop=(), double=(), swap=(), damage=(), stray=(), hang_up=None):
+    def __init__(self, delay_s=0.0, drop=(), double=(), swap=(), damage=(), stray=(), hang_up=None,
+                 stall=None):
         self.delay_s, self.hang_up = delay_s, hang_up
+        self.stall = stall  # (n, seconds): nothing is read for so long behind message n of a room
         self.fates = {}
         for name, events in (('drop', drop), ('double', double), ('swap', swap), ('damage', damage),
                              ('stray', stray)):
@@ -47,7 +49,8 @@ async def read_message(reader):
     masked = await reader.readexactly(length)
     if first & 0x0F not in (1, 2):
         return None
-    return bytes(c ^ mask[i % 4] for i, c in enumerate(masked))
+    keys = (mask * (length // 4 + 1))[:length]
+    return (int.from_bytes(masked, 'big') ^ int.from_bytes(keys, 'big')).to_bytes(length, 'big')
 
 
 class ScriptedServer:
@@ -86,7 +89,9 @@ class ScriptedServer:
                 if echo:
                     self.send(self.count(member), member, payload)
                 else:
-                    self.publish(self.count('room'), payload)
+                    self.publish(number := self.count('room'), payload)
+                    if self.plan.stall and self.plan.stall[0] == number:
+                        await asyncio.sleep(self.plan.stall[1])
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
