@@ -317,7 +317,7 @@ static void open_all(struct session *session)
     take_sample(session, &results->opened);
 }
 
-// Everything has been sent and has arrived.
+// Everything has been sent and has arrived, and everybody is back.
 static bool is_drained(const struct bench *bench)
 {
     uint64_t counts[COUNTS];
@@ -325,7 +325,7 @@ static bool is_drained(const struct bench *bench)
         struct worker *worker = &bench->workers[i];
         // Acquire: pairs with the worker's release behind the tick that set the rest.
         if (!atomic_load_explicit(&worker->drains, memory_order_acquire) ||
-            counter_read(&worker->owed))
+            counter_read(&worker->owed) || counter_read(&worker->away))
             return false;
     }
     add_counts(bench, counts);

@@ -68,5 +68,5 @@ const struct scenario scenario_churn = {
     .opened = opened,
     .lost = fanout_lost,
     .tick = tick,
-    .judge = fanout_judge,
+    .judge = rejoin_judge,
 };

@@ -50,6 +50,9 @@ void client_close(struct worker *worker, struct client *client)
     if (client->state >= CLIENT_CLOSING)
         return;
     client->state = CLIENT_CLOSING;
+    if (client->armed & CLIENT_ARMED_OPENING)
+        ring_cancel(worker->ring, client_tag(CLIENT_OP_CONNECT, client->index),
+                    client_tag(CLIENT_OP_IGNORE, client->index));
     if (client->armed & CLIENT_ARMED_RECV)
         ring_cancel(worker->ring, client_tag(CLIENT_OP_RECV, client->index),
                     client_tag(CLIENT_OP_IGNORE, client->index));

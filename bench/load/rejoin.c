@@ -9,6 +9,7 @@
 #define LOOK_NS    UINT64_C(2000000)
 #define RETRY_NS   UINT64_C(20000000)
 #define HANG_UP_NS UINT64_C(1000000000) // how long the server may take to answer Close
+#define ANSWER_NS  UINT64_C(5000000000) // and a handshake
 
 int rejoin_start(struct worker *worker, size_t extra_bytes)
 {
@@ -22,13 +23,14 @@ int rejoin_start(struct worker *worker, size_t extra_bytes)
     return rejoin->pending && rejoin->listed && rejoin->left_ns ? fanout_start(worker) : -ENOMEM;
 }
 
-static void add(const struct worker *worker, const struct client *client)
+static void add(struct worker *worker, const struct client *client)
 {
     struct rejoin *rejoin = worker->extra;
     // One that came back in this tick's reap and goes again is still on the list.
     if (!rejoin->listed[client->index])
         rejoin->pending[rejoin->count++] = client->index;
     rejoin->listed[client->index] = true;
+    counter_set(&worker->away, rejoin->count);
     rejoin->left_ns[client->index] = worker->now_ns;
 }
 
@@ -58,6 +60,12 @@ uint64_t rejoin_opened(struct worker *worker, struct client *client)
     return left_ns ? worker->now_ns - left_ns : 0;
 }
 
+static bool shakes_hands(const struct client *client)
+{
+    return (client->state > CLIENT_SOCKET && client->state < CLIENT_OPEN) ||
+           (client->state == CLIENT_OPEN && client->joining);
+}
+
 static void try_one(struct rejoin *rejoin, struct worker *worker, struct client *client)
 {
     uint32_t share = worker->bench->options.concurrency / worker->bench->thread_count;
@@ -65,6 +73,8 @@ static void try_one(struct rejoin *rejoin, struct worker *worker, struct client 
     bool tried = client->begun_ns > left_ns;
     if (client->state == CLIENT_LEAVING && worker->now_ns > left_ns + HANG_UP_NS)
         client_close(worker, client);
+    if (shakes_hands(client) && worker->now_ns > client->begun_ns + ANSWER_NS)
+        client_end(worker, client, "the server does not answer the handshake");
     if (client->state != CLIENT_GONE || worker->opening >= (share ? share : 1))
         return;
     if (!tried || worker->now_ns > client->begun_ns + RETRY_NS)
@@ -85,5 +95,22 @@ uint64_t rejoin_tick(struct worker *worker)
         try_one(rejoin, worker, &worker->clients[index]);
     }
     rejoin->count = kept;
+    counter_set(&worker->away, kept);
     return kept && worker->now_ns + LOOK_NS < next_ns ? worker->now_ns + LOOK_NS : next_ns;
+}
+
+void rejoin_judge(struct bench *bench, struct verdict *verdict)
+{
+    fanout_judge(bench, verdict);
+    for (uint32_t w = 0; w < bench->thread_count; w++) {
+        struct worker *worker = &bench->workers[w];
+        const struct rejoin *rejoin = worker->extra;
+        for (uint32_t i = 0; i < worker->client_count; i++)
+            verdict->stranded += rejoin->left_ns[i] != 0;
+    }
+    if (verdict->stranded)
+        worker_fail(&bench->workers[0],
+                    "%llu connections that were ended on purpose had not come back when the drain "
+                    "ended: find out why, or give them a longer --drain",
+                    (unsigned long long)verdict->stranded);
 }

@@ -140,14 +140,6 @@ static void write_json(struct json *json, const struct bench *bench)
     json_close(json, ']');
 }
 
-// Who never came back has failed.
-static void judge(struct bench *bench, struct verdict *verdict)
-{
-    fanout_judge(bench, verdict);
-    for (uint32_t i = 0; i < drops_of(&bench->options); i++)
-        verdict->stranded += drops[i].hit - drops[i].back;
-}
-
 const struct scenario scenario_storm = {
     .name = "storm",
     .default_path = "/room/{room}",
@@ -161,7 +153,7 @@ const struct scenario scenario_storm = {
     .opened = opened,
     .lost = fanout_lost,
     .tick = tick,
-    .judge = judge,
+    .judge = rejoin_judge,
     .print = print,
     .write_json = write_json,
 };

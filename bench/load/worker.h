@@ -55,6 +55,7 @@ struct worker {
 
     counter counts[COUNTS];
     counter owed;         // 0: the open loop has sent what is due
+    counter away;         // connections that we have ended and that are to come back
     struct hdr latency;   // from due to each receiver
     struct hdr last;      // from due to the last receiver
     struct hdr secured;   // from the start of a connection to the end of its TLS handshake

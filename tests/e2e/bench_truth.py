@@ -126,6 +126,16 @@ def check_stall(tap):
         tap.ok(report['own_lag_ns']['p50'] < 1e8, f'{name}: own lag', report['own_lag_ns']['p50'])
 
 
+def check_stranded(tap):
+    """Members that are not let in again are missed, and the run fails."""
+    for scenario, options in (('churn', ('--churn-rate', '40')), ('storm', ('--repeats', '1', '--every', '300ms'))):
+        server = ScriptedServer(Plan(answers=MEMBERS))
+        code, report = run_bench(scenario, server, 0.5, *options)
+        stranded, error = report['verdict']['stranded'], report['verdict']['first_error']
+        tap.equal((code, stranded, report['verdict']['missing']), (1, MEMBERS - 1, 0), f'stranded in {scenario}')
+        tap.ok('come back' in error, f'stranded in {scenario}: said', error)
+
+
 def check_lost_publisher(tap):
     """The room's publisher loses its connection: another member goes on in its place. Between what the two
     sent no order is promised."""
@@ -144,6 +154,7 @@ def main():
         check_given_up(tap)
         check_delay(tap)
         check_stall(tap)
+        check_stranded(tap)
         check_lost_publisher(tap)
 
 

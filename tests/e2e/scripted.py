@@ -18,9 +18,10 @@ class Plan:
     order of joining: sets of (n, m)."""
 
     def __init__(self, delay_s=0.0, drop=(), double=(), swap=(), damage=(), stray=(), hang_up=None,
-                 stall=None):
+                 stall=None, answers=None):
         self.delay_s, self.hang_up = delay_s, hang_up
         self.stall = stall  # (n, seconds): nothing is read for so long behind message n of a room
+        self.answers = answers  # handshakes: those behind are read and not answered
         self.fates = {}
         for name, events in (('drop', drop), ('double', double), ('swap', swap), ('damage', damage),
                              ('stray', stray)):
@@ -59,7 +60,7 @@ class ScriptedServer:
 
     def __init__(self, plan, wrap=None):
         self.plan, self.wrap = plan, wrap or (lambda payload: payload)
-        self.members, self.held = [], {}
+        self.members, self.held, self.asked = [], {}, 0
         self.sent = collections.Counter()  # messages, by connection in an echo
         self.done = collections.Counter()  # fates that were met
         self.loop = asyncio.new_event_loop()
@@ -79,6 +80,10 @@ class ScriptedServer:
         try:
             head = await reader.readuntil(b'\r\n\r\n')
             key = re.search(rb'Sec-WebSocket-Key: (\S+)', head).group(1)
+            self.asked += 1
+            if self.plan.answers is not None and self.asked > self.plan.answers:
+                await reader.read()
+                return
             accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
             writer.write(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n'
                          b'Connection: Upgrade\r\nSec-WebSocket-Accept: ' + accept + b'\r\n\r\n')

@@ -101,6 +101,35 @@ Test(rejoin, who_is_back_is_forgotten_and_can_go_again)
     cr_assert_eq(rejoin_opened(worker, client), 500);
 }
 
+Test(rejoin, who_is_away_is_waited_for_and_stranded_in_the_end)
+{
+    struct verdict verdict = {0};
+    for (uint32_t i = 1; i < MEMBERS; i++)
+        rejoin_drop(worker, &worker->clients[i]);
+    cr_assert_eq(counter_read(&worker->away), MEMBERS - 1);
+    come_back(&worker->clients[2]);
+    (void)rejoin_tick(worker);
+    cr_assert_eq(counter_read(&worker->away), MEMBERS - 2);
+    rejoin_judge(&bench, &verdict);
+    cr_assert_eq(verdict.stranded, MEMBERS - 2);
+    cr_assert(worker->error_set);
+}
+
+Test(rejoin, a_handshake_without_an_answer_is_given_up)
+{
+    struct client *client = &worker->clients[1];
+    rejoin_drop(worker, client);
+    (void)rejoin_tick(worker);
+    cr_assert_eq(client->state, CLIENT_SOCKET);
+    client->state = CLIENT_UPGRADING; // the connection stands, and nothing comes
+    client->armed = CLIENT_ARMED_RECV;
+    worker->now_ns = client->begun_ns + UINT64_C(6000000000);
+    (void)rejoin_tick(worker);
+    cr_assert_eq(client->state, CLIENT_CLOSING);
+    cr_assert_eq(counter_read(&worker->counts[COUNT_failed]), 1);
+    cr_assert_eq(rejoin->count, 1);
+}
+
 Test(rejoin, publishers_stay)
 {
     cr_assert_not(rejoin_may_go(worker, &worker->clients[0]));
