@@ -117,10 +117,12 @@ static int choose_sources(struct bench *bench, char *error, size_t error_bytes)
 
 static void choose_seed(struct bench *bench)
 {
-    if (!bench->options.seed)
+    if (bench->options.seed == OPTIONS_SEED_BY_CLOCK)
         bench->options.seed = clock_realtime_ms();
     struct rand rand;
-    rand_seed(&rand, bench->options.seed ^ (uint64_t)getpid() << 40);
+    // Not of the seed: two tools that repeat the same run on one server must not take each other's
+    // messages for their own.
+    rand_seed(&rand, clock_monotonic_ns() ^ (uint64_t)getpid() << 40);
     bench->run = (uint32_t)rand_next(&rand);
 }
 
@@ -307,7 +309,7 @@ static void open_all(struct session *session)
         show_live(session);
         add_counts(bench, counts);
     }
-    results->open_ns = clock_monotonic_ns() - begun_ns;
+    results->open_ns = results_opening_ns(bench);
     (void)proc_read(&results->tool_opened, &self, 1);
     set_phase(bench, PHASE_HOLD);
     results->opened_all = counts[COUNT_opened] - counts[COUNT_lost] - counts[COUNT_slow_ended] ==

@@ -70,7 +70,7 @@ struct bench {
     struct secure *secure; // NULL: ws://
     struct sock_address *sources;
     uint32_t thread_count, source_count;
-    uint32_t run; // random: marks this run's messages
+    uint32_t run; // marks this run's messages; random, and the only thing that is not of the seed
 
     _Atomic uint32_t phase;
     _Atomic uint64_t load_ns;  // when LOAD began

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "load/rejoin.h"
 
+#include "base/clock.h"
 #include "load/client.h"
 
 #include <errno.h>
@@ -78,7 +79,7 @@ static void try_one(struct rejoin *rejoin, struct worker *worker, struct client 
     if (client->state != CLIENT_GONE || worker->opening >= (share ? share : 1))
         return;
     if (!tried || worker->now_ns > client->begun_ns + RETRY_NS)
-        client_open(worker, client);
+        client_open(worker, client, clock_monotonic_ns());
 }
 
 uint64_t rejoin_tick(struct worker *worker)

@@ -44,6 +44,10 @@ struct results {
 
 #define results_count(results, symbol) ((results)->counts[COUNT_##symbol])
 
+// From when the first handshake was due to when the last one was done or had failed, over all
+// workers; 0 when there was none.
+uint64_t results_opening_ns(const struct bench *bench);
+
 // Computes the differences and merges the histograms.
 void results_finish(struct results *results);
 

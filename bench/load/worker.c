@@ -24,6 +24,7 @@
 #define GATHER_MAX        64
 #define MOST_DECAY        512                // of it is forgotten each round
 #define IDLE_WAIT_NS      UINT64_C(20000000) // how late a change of phase may be seen
+#define START_WAIT_NS     UINT64_C(1000000)  // the same of the first one
 
 // Not a power of two: buffers that are used for a hundred bytes each would all fall into the same
 // sets of the cache.
@@ -160,7 +161,8 @@ static void enter(struct worker *worker, uint64_t due_ns)
     uint64_t now_ns = clock_monotonic_ns();
     uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
     uint32_t batch = worth_waking(worker);
-    uint64_t limit_ns = batch > 1 ? GATHER_NS : IDLE_WAIT_NS;
+    bool starts = bench_phase(worker->bench) == PHASE_SETUP;
+    uint64_t limit_ns = batch > 1 ? GATHER_NS : starts ? START_WAIT_NS : IDLE_WAIT_NS;
     int error = ring_enter_ns(worker->ring, batch, wait_ns < limit_ns ? wait_ns : limit_ns);
     atomic_store_explicit(&worker->asleep, false, memory_order_relaxed);
     if (error) {
@@ -189,13 +191,15 @@ static uint64_t open_more(struct worker *worker)
     if (bench_phase(worker->bench) != PHASE_OPEN)
         return UINT64_MAX;
     if (!worker->open_pace.start_ns)
-        worker->open_pace =
-            pace_make(worker->now_ns, options->connect_rate / worker->bench->thread_count);
+        worker->open_pace = pace_make(worker->now_ns, options->connect_rate * worker->client_count /
+                                                          options->connections);
     uint32_t limit = options->concurrency / worker->bench->thread_count;
     while (worker->next_to_open < worker->client_count && worker->opening < (limit ? limit : 1)) {
-        if (pace_due_ns(&worker->open_pace) > worker->now_ns)
-            return pace_due_ns(&worker->open_pace);
-        client_open(worker, &worker->clients[worker->next_to_open++]);
+        uint64_t due_ns = pace_due_ns(&worker->open_pace);
+        if (due_ns > worker->now_ns)
+            return due_ns;
+        client_open(worker, &worker->clients[worker->next_to_open++],
+                    options->connect_rate > 0 ? due_ns : worker->now_ns);
         worker->open_pace.done++;
     }
     return UINT64_MAX;

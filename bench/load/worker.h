@@ -54,10 +54,11 @@ struct worker {
     char error[256]; // the first thing that went wrong
 
     counter counts[COUNTS];
-    counter owed;         // 0: the open loop has sent what is due
-    counter away;         // connections that we have ended and that are to come back
-    struct hdr latency;   // from due to each receiver
-    struct hdr last;      // from due to the last receiver
+    counter owed;                        // 0: the open loop has sent what is due
+    counter away;                        // connections that we have ended and that are to come back
+    counter open_from_ns, open_until_ns; // first handshake due, latest one done or failed
+    struct hdr latency;                  // from due to each receiver
+    struct hdr last;                     // from due to the last receiver
     struct hdr secured;   // from the start of a connection to the end of its TLS handshake
     struct hdr handshake; // from the start of a connection to its 101
     struct hdr lag;       // how late we sent what the clock said

@@ -126,6 +126,15 @@ def check_stall(tap):
         tap.ok(report['own_lag_ns']['p50'] < 1e8, f'{name}: own lag', report['own_lag_ns']['p50'])
 
 
+def check_connect_rate(tap):
+    """Handshakes that are due while others hold the only place wait for it, and that is timed."""
+    server = ScriptedServer(Plan(answer_s=0.05))
+    code, report = run_bench('connect', server, 1, '-n', '20', '--connect-rate', '100', '-c', '1')
+    slowest_ms, rate = report['handshake_ns']['max'] / 1e6, report['opening']['handshakes_per_s']
+    tap.ok(code == 0 and slowest_ms > 20 * 50 - 200, 'late handshakes count from when they were due', slowest_ms)
+    tap.ok(rate < 20, 'handshakes/s', rate)
+
+
 def check_stranded(tap):
     """Members that are not let in again are missed, and the run fails."""
     for scenario, options in (('churn', ('--churn-rate', '40')), ('storm', ('--repeats', '1', '--every', '300ms'))):
@@ -154,6 +163,7 @@ def main():
         check_given_up(tap)
         check_delay(tap)
         check_stall(tap)
+        check_connect_rate(tap)
         check_stranded(tap)
         check_lost_publisher(tap)
 

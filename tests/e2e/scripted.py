@@ -18,10 +18,11 @@ class Plan:
     order of joining: sets of (n, m)."""
 
     def __init__(self, delay_s=0.0, drop=(), double=(), swap=(), damage=(), stray=(), hang_up=None,
-                 stall=None, answers=None):
+                 stall=None, answers=None, answer_s=0.0):
         self.delay_s, self.hang_up = delay_s, hang_up
         self.stall = stall  # (n, seconds): nothing is read for so long behind message n of a room
         self.answers = answers  # handshakes: those behind are read and not answered
+        self.answer_s = answer_s  # how long each takes
         self.fates = {}
         for name, events in (('drop', drop), ('double', double), ('swap', swap), ('damage', damage),
                              ('stray', stray)):
@@ -84,6 +85,7 @@ class ScriptedServer:
             if self.plan.answers is not None and self.asked > self.plan.answers:
                 await reader.read()
                 return
+            await asyncio.sleep(self.plan.answer_s)
             accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
             writer.write(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n'
                          b'Connection: Upgrade\r\nSec-WebSocket-Accept: ' + accept + b'\r\n\r\n')
