@@ -30,14 +30,14 @@ static inline void arrival_never(struct worker *worker, uint64_t due_ns, uint32_
     worker_count(worker, due_unsent, 1);
     if (!bench_measures(worker->bench, due_ns))
         return;
-    uint64_t age_ns = worker->now_ns > due_ns ? worker->now_ns - due_ns : 0;
-    hdr_add_many(&worker->latency, age_ns, receivers);
-    hdr_add(&worker->last, age_ns);
+    uint64_t age = age_ns(worker->now_ns, due_ns);
+    hdr_add_many(&worker->latency, age, receivers);
+    hdr_add(&worker->last, age);
 }
 
 static inline void arrival_count(struct worker *worker, const struct stamp *stamp)
 {
     worker_count(worker, delivered, 1);
     if (bench_measures(worker->bench, stamp->due_ns))
-        hdr_add(&worker->latency, worker->now_ns - stamp->due_ns);
+        hdr_add(&worker->latency, age_ns(worker->now_ns, stamp->due_ns));
 }

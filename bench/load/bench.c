@@ -439,6 +439,11 @@ int bench_run(struct bench *bench, struct results *results, char *error, size_t 
     bench->workers = calloc(bench->thread_count, sizeof *bench->workers);
     results->series = session.series = calloc(1, sizeof *session.series);
     result = bench->workers && session.series ? 0 : -ENOMEM;
+    for (uint32_t i = 0; i < bench->thread_count && !result; i++) {
+        struct worker *worker = &bench->workers[i];
+        worker->expected_on = calloc(bench->thread_count, sizeof *worker->expected_on);
+        result = worker->expected_on ? 0 : -ENOMEM;
+    }
     if (!result && bench->scenario->prepare)
         result = bench->scenario->prepare(bench);
     if (result)

@@ -32,7 +32,7 @@ static void send_one(struct worker *worker, struct client *client, uint64_t due_
     mine->sent_ns[client->index] = worker->now_ns;
     client_send_stamp(worker, client, &stamp);
     worker_count(worker, published, 1);
-    worker_count(worker, expected, 1);
+    worker_expect(worker, worker->index, 1);
 }
 
 // A gap in what came back is taken as lost: the window goes on.
@@ -84,6 +84,7 @@ static int start(struct worker *worker)
     if (!mine)
         return -ENOMEM;
     worker->state = mine;
+    worker->verify = &mine->verify;
     mine->sent = calloc(worker->client_count + 1, sizeof *mine->sent);
     mine->sent_ns = calloc(worker->client_count + 1, sizeof *mine->sent_ns);
     if (!mine->sent || !mine->sent_ns)

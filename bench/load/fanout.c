@@ -32,13 +32,11 @@ int fanout_prepare(struct bench *bench)
     size_t slots = (size_t)options->rooms * fanout->slots_per_room;
     fanout->rooms = calloc(options->rooms, sizeof *fanout->rooms);
     fanout->slots = calloc(slots, sizeof *fanout->slots);
+    fanout->members = calloc((size_t)options->rooms * bench->thread_count, sizeof *fanout->members);
     fanout->publishers =
         calloc((size_t)options->rooms * options->publishers, sizeof(struct client *));
-    if (!fanout->rooms || !fanout->slots || !fanout->publishers)
-        return -ENOMEM;
-    for (size_t i = 0; i < slots; i++)
-        fanout->slots[i].message = FANOUT_NO_MESSAGE;
-    return 0;
+    bool all = fanout->rooms && fanout->slots && fanout->members && fanout->publishers;
+    return all ? 0 : -ENOMEM;
 }
 
 // Publisher p of a room is its member p × T, which lives on the room's home.
@@ -64,6 +62,7 @@ int fanout_start(struct worker *worker)
     if (!mine)
         return -ENOMEM;
     worker->state = mine;
+    worker->verify = &mine->verify;
     size_t slots = (size_t)options->rooms * fanout->slots_per_room;
     if (worker->index < options->rooms)
         mine->home_rooms = (options->rooms - worker->index + threads - 1) / threads;
@@ -95,7 +94,7 @@ static void count_arrival(struct worker *worker, uint32_t room, uint64_t message
     struct fanout *fanout = worker->bench->state;
     struct fanout_worker *mine = worker->state;
     struct slot *slot = slot_of(fanout, room, message);
-    if (atomic_load_explicit(&slot->message, memory_order_acquire) != message)
+    if (!slot_waits(atomic_load_explicit(&slot->state, memory_order_relaxed), message))
         return; // given up
     uint32_t place = (uint32_t)(slot - fanout->slots);
     struct tally *tally = &mine->tallies[place];
@@ -113,16 +112,14 @@ void fanout_settle(struct worker *worker)
     struct fanout *fanout = worker->bench->state;
     struct fanout_worker *mine = worker->state;
     for (uint32_t i = 0; i < mine->touched_count; i++) {
-        struct slot *slot = &fanout->slots[mine->touched[i]];
         struct tally *tally = &mine->tallies[mine->touched[i]];
         uint32_t count = tally->count;
+        uint64_t due_ns;
         tally->count = 0;
-        if (atomic_load_explicit(&slot->message, memory_order_relaxed) != tally->message ||
-            atomic_fetch_sub(&slot->left, count) != count)
+        if (!slot_count_down(&fanout->slots[mine->touched[i]], tally->message, count, &due_ns))
             continue;
-        uint64_t due_ns = atomic_load_explicit(&slot->due_ns, memory_order_relaxed);
         if (bench_measures(worker->bench, due_ns))
-            hdr_add(&worker->last, tally->seen_ns - due_ns);
+            hdr_add(&worker->last, age_ns(tally->seen_ns, due_ns));
         fanout_tell_home(worker, mine->touched[i] / fanout->slots_per_room);
     }
     mine->touched_count = 0;
@@ -180,6 +177,8 @@ void fanout_opened(struct worker *worker, struct client *client)
     lock_room(room);
     // Nobody waits for slow members.
     atomic_fetch_add_explicit(&room->members, !client->slow, memory_order_relaxed);
+    atomic_fetch_add_explicit(members_on(worker->bench, client->room, worker->index), !client->slow,
+                              memory_order_relaxed);
     for (uint32_t p = 0; p < options->publishers; p++) {
         uint32_t stream = client->index * options->publishers + p;
         mine->joined[stream] = published_by(fanout, options, client->room, p);
@@ -201,6 +200,8 @@ void fanout_lost(struct worker *worker, struct client *client)
         return;
     lock_room(room);
     atomic_fetch_sub_explicit(&room->members, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(members_on(worker->bench, client->room, worker->index), 1,
+                              memory_order_relaxed);
     uint64_t published = atomic_load_explicit(&room->published, memory_order_relaxed);
     unlock_room(room);
     for (uint32_t p = 0; p < options->publishers; p++) {
@@ -240,6 +241,7 @@ static void judge_worker(struct worker *worker, struct verdict *verdict)
             verdict->missing += verify_missing(&mine->verify, stream, end);
         }
     }
+    fanout_give_up(worker);
     open_loop_end(&mine->loop, worker, count_unsent);
     verdict->missing += mine->missing;
     verdict->doubled += counter_read(&mine->verify.doubled);
@@ -249,6 +251,8 @@ static void judge_worker(struct worker *worker, struct verdict *verdict)
 
 void fanout_judge(struct bench *bench, struct verdict *verdict)
 {
+    for (uint32_t i = 0; i < bench->thread_count; i++)
+        fanout_settle(&bench->workers[i]);
     for (uint32_t i = 0; i < bench->thread_count; i++)
         judge_worker(&bench->workers[i], verdict);
 }

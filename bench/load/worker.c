@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "load/client.h"
 #include "load/secure.h"
+#include "load/verify.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -127,16 +128,16 @@ static int set_up(struct worker *worker)
 
 // --- The loop
 
-// Deliveries that this worker still expects, about.
-static uint64_t under_way(const struct worker *worker)
+uint64_t worker_under_way(const struct worker *worker)
 {
     const struct bench *bench = worker->bench;
-    uint64_t expected = 0, arrived = counter_read(&worker->counts[COUNT_delivered]) +
+    uint64_t expected = 0, settled = counter_read(&worker->counts[COUNT_delivered]) +
                                      counter_read(&worker->counts[COUNT_excused]);
+    if (worker->verify)
+        settled += counter_read(&worker->verify->skipped);
     for (uint32_t i = 0; i < bench->thread_count; i++)
-        expected += counter_read(&bench->workers[i].counts[COUNT_expected]);
-    expected /= bench->thread_count;
-    return expected > arrived ? expected - arrived : 0;
+        expected += counter_read(&bench->workers[i].expected_on[worker->index]);
+    return expected > settled ? expected - settled : 0;
 }
 
 // How many completions are worth waking up for. A wake-up costs more than a message does, but
@@ -146,7 +147,7 @@ static uint64_t under_way(const struct worker *worker)
 // than can still come, so that nothing waits longer for its next round.
 static uint32_t worth_waking(struct worker *worker)
 {
-    uint64_t left = under_way(worker), most = worker->most_under_way;
+    uint64_t left = worker_under_way(worker), most = worker->most_under_way;
     most -= most / MOST_DECAY;
     most = left > most ? left : most;
     worker->most_under_way = most;
@@ -247,5 +248,6 @@ void *worker_main(void *argument)
     atomic_store_explicit(&worker->ready, true, memory_order_release);
     if (!error)
         run_rounds(worker);
+    atomic_store(&worker->asleep, false); // nobody wakes us any more
     return NULL;
 }

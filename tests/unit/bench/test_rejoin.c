@@ -37,6 +37,7 @@ static void init(void)
     worker->bench = &bench;
     worker->now_ns = 1000;
     worker->client_count = MEMBERS;
+    worker->expected_on = calloc(1, sizeof *worker->expected_on);
     worker->clients = aligned_alloc(64, MEMBERS * sizeof *worker->clients);
     worker->dirty = calloc(MEMBERS, sizeof(struct client *));
     for (int i = 0; i < 2; i++)
