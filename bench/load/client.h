@@ -56,7 +56,7 @@ struct client {
     struct client_backlog *backlog; // what did not fit into the socket
     uint8_t *out;                   // of this tick, in the worker's arena
     const uint8_t *sent;            // of the last flush, until the next one
-    uint32_t out_bytes, sent_bytes;
+    uint32_t out_bytes, out_capacity, sent_bytes;
     uint64_t begun_ns; // when the connection was due to be opened
     uint32_t opens;    // how often it was opened
 } __attribute__((aligned(64)));
@@ -109,8 +109,9 @@ void client_in_drop(struct client *client);
 
 // --- client_out.c
 
-// Room for `bytes` more behind what the client sends in this tick; ends the client and returns NULL
-// when memory has run out.
+// Room for `bytes` more behind what the client sends in this tick: pieces of what was returned
+// before may move. Ends the client and returns NULL when memory has run out, or the tick's
+// gigabyte.
 uint8_t *client_out(struct worker *worker, struct client *client, uint32_t bytes);
 
 // Sees to it that the tick's flush looks at the client.
