@@ -21,7 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PORTS_OF_ONE     25000               // below the 28,232 of net.ipv4.ip_local_port_range
 #define PORTS_PER_SOURCE 4000                // of several: finding one of the last takes long
 #define STEP_NS          UINT64_C(250000000) // a signal is seen, and the live line drawn
 #define WAKE_NS          UINT64_C(25000000)  // workers see a change of phase within 20 ms
@@ -71,7 +70,7 @@ static int choose_threads(struct bench *bench, char *error, size_t error_bytes)
     if (bench->thread_count > options->connections)
         bench->thread_count = options->connections;
     uint32_t members = options->connections / options->rooms;
-    if (bench->scenario->reconnects && options->publishers >= members) {
+    if (bench->scenario->reopens && options->publishers >= members) {
         snprintf(error, error_bytes,
                  "%s: publishers stay, so it needs rooms of more members than %u --publishers",
                  bench->scenario->name, options->publishers);
@@ -88,24 +87,38 @@ static int choose_threads(struct bench *bench, char *error, size_t error_bytes)
     return 0;
 }
 
+static int refuse_sources(const struct bench *bench, uint32_t ports, char *error,
+                          size_t error_bytes)
+{
+    if (bench->options.sources)
+        snprintf(error, error_bytes,
+                 "--sources are addresses of 127.0.0.0/8, and from those '%s' cannot be reached: "
+                 "leave them out, or run the tool on more hosts",
+                 bench->target.host);
+    else
+        snprintf(error, error_bytes,
+                 "%u connections%s need more ports than the %u of net.ipv4.ip_local_port_range: "
+                 "widen it, or run the tool on more hosts",
+                 bench->options.connections,
+                 bench->scenario->reopens ? ", which come back while their old ports rest," : "",
+                 ports);
+    return -EINVAL;
+}
+
 static int choose_sources(struct bench *bench, char *error, size_t error_bytes)
 {
     const struct options *options = &bench->options;
-    double ports = options->connections;
-    if (bench->scenario->reconnects) // a closed connection's port rests for a minute
-        ports += (double)options->connections * options->repeats +
-                 options->churn_rate * (double)options->duration_ns / 1e9;
-    uint32_t needed = ports > PORTS_OF_ONE ? (uint32_t)(ports / PORTS_PER_SOURCE) + 1 : 0;
+    uint32_t ports = target_local_ports(), usable = ports - ports / 8; // others use some
+    uint32_t per_source = usable < PORTS_PER_SOURCE ? usable : PORTS_PER_SOURCE;
+    double wanted = options->connections;
+    if (bench->scenario->reopens)
+        wanted += bench->scenario->reopens(options);
+    uint32_t needed = wanted > usable ? (uint32_t)(wanted / per_source) + 1 : 0;
     uint32_t count = options->sources ? options->sources : needed;
     if (!count)
         return 0;
-    if (!bench->target.loopback) {
-        snprintf(error, error_bytes,
-                 "%u connections need %u source addresses, and those exist only for 127.0.0.0/8: "
-                 "run the tool on more hosts",
-                 options->connections, needed);
-        return -EINVAL;
-    }
+    if (!bench->target.loopback)
+        return refuse_sources(bench, ports, error, error_bytes);
     bench->sources = calloc(count, sizeof *bench->sources);
     if (!bench->sources)
         return -ENOMEM;

@@ -19,6 +19,8 @@
 #include "load/target.h"
 #include "ring/ring.h"
 
+#define PORT_RESTS_S 60 // a connection's port, when we have closed it (TCP_TIMEWAIT_LEN)
+
 struct client;
 struct json;
 struct secure;
@@ -37,10 +39,11 @@ struct verdict {
 struct scenario {
     const char *name;
     const char *default_path;
-    const char *event;                   // what worker->event times, or NULL
-    bool loads;                          // has a LOAD phase with messages
-    bool by_room;                        // connections are members of rooms
-    bool reconnects;                     // uses many ports: those of closed connections rest
+    const char *event; // what worker->event times, or NULL
+    bool loads;        // has a LOAD phase with messages
+    bool by_room;      // connections are members of rooms
+    // How many connections are opened again while the port of the one before rests; NULL: none.
+    double (*reopens)(const struct options *options);
     int (*prepare)(struct bench *bench); // before the workers run; 0 or -errno
     int (*start)(struct worker *worker); // on the worker's thread; 0 or -errno
     void (*message)(struct worker *worker, struct client *client, const uint8_t *bytes, size_t have,

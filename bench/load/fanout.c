@@ -40,6 +40,13 @@ int fanout_prepare(struct bench *bench)
 }
 
 // Publisher p of a room is its member p × T, which lives on the room's home.
+bool fanout_begins_as_publisher(const struct bench *bench, uint32_t id)
+{
+    uint32_t member = id / bench->options.rooms;
+    return member % bench->thread_count == 0 &&
+           member / bench->thread_count < bench->options.publishers;
+}
+
 static void note_publishers(struct worker *worker)
 {
     const struct options *options = &worker->bench->options;
@@ -47,9 +54,9 @@ static void note_publishers(struct worker *worker)
     uint32_t threads = worker->bench->thread_count;
     for (uint32_t i = 0; i < worker->client_count; i++) {
         struct client *client = &worker->clients[i];
-        uint32_t member = client->id / options->rooms;
-        if (member % threads == 0 && member / threads < options->publishers)
-            fanout->publishers[client->room * options->publishers + member / threads] = client;
+        uint32_t turn = client->id / options->rooms / threads;
+        if (fanout_begins_as_publisher(worker->bench, client->id))
+            fanout->publishers[client->room * options->publishers + turn] = client;
     }
 }
 

@@ -27,7 +27,7 @@ struct options {
     bool binary;
     bool no_self; // a publisher does not get its own messages
 
-    uint64_t duration_ns;
+    uint64_t duration_ns; // given, or of a storm what its drops take
     uint64_t warmup_ns;
     uint64_t settle_ns;     // between the last handshake and the first message
     uint64_t drain_ns;      // how long to wait for what is outstanding at the end

@@ -121,7 +121,7 @@ class ScriptedServer:
     def send(self, number, member, payload):
         writer = self.members[member]
         out = b''.join(frame(self.wrap(one)) for one in self.fate(number, member, payload))
-        if not writer or not out:
+        if not writer or not out or writer.is_closing():
             return
         if self.plan.delay_s:
             self.loop.call_later(self.plan.delay_s, writer.write, out)
