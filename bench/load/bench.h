@@ -29,10 +29,12 @@ struct bench;
 
 enum phase { PHASE_SETUP, PHASE_OPEN, PHASE_HOLD, PHASE_LOAD, PHASE_DRAIN, PHASE_END };
 
-// What a scenario finds in the end. All but `incomplete` are zero in a good run.
+// What a scenario finds in the end, beside what the workers have counted (misplaced, damaged). All
+// zero in a good run.
 struct verdict {
-    uint64_t missing, doubled, reordered, misplaced, damaged, forgotten;
-    uint64_t stranded; // connections that did not come back
+    uint64_t missing, doubled, reordered;
+    uint64_t forgotten; // of the missing: more than could be remembered one by one (verify.h)
+    uint64_t stranded;  // connections that did not come back
 };
 
 // A scenario is this table; its state hangs on bench->state and worker->state.

@@ -119,7 +119,7 @@ static void send_wrapped(struct worker *worker, struct client *client, const str
         return;
     }
     stamp_write(payload, stamp, false);
-    memset(payload + STAMP_TEXT_BYTES, 'x', options->size_bytes - STAMP_TEXT_BYTES);
+    memset(payload + STAMP_TEXT_BYTES, STAMP_FILLER, options->size_bytes - STAMP_TEXT_BYTES);
     client_send_template(worker, client, options->publish, payload, options->size_bytes);
     free(payload);
 }
@@ -139,7 +139,7 @@ void client_send_stamp(struct worker *worker, struct client *client, const struc
     ws_client_header_write(out, options->binary ? WS_BINARY : WS_TEXT, true, size, mask);
     size_t stamp_len = stamp_bytes(options->binary);
     stamp_write(out + header, stamp, options->binary);
-    memset(out + header + stamp_len, 'x', size - stamp_len);
+    memset(out + header + stamp_len, STAMP_FILLER, size - stamp_len);
     ws_mask(out + header, size, mask, 0);
 }
 

@@ -52,12 +52,12 @@ static void message(struct worker *worker, struct client *client, const uint8_t 
     struct stamp stamp;
     if (!arrival_read(worker, bytes, have, total_bytes, &stamp))
         return;
-    if (stamp.sequence >= mine->sent[client->index]) {
-        worker_count(worker, damaged, 1);
+    if (stamp.room != 0 || stamp.publisher != client->id) {
+        worker_count(worker, misplaced, 1);
         return;
     }
-    if (stamp.publisher != client->id) {
-        worker_count(worker, misplaced, 1);
+    if (stamp.sequence >= mine->sent[client->index]) {
+        worker_count(worker, damaged, 1);
         return;
     }
     if (verify_arrived(&mine->verify, client->index, stamp.sequence) == VERIFY_DOUBLED)
@@ -159,6 +159,7 @@ static void judge(struct bench *bench, struct verdict *verdict)
                 verify_missing(&mine->verify, i, open ? mine->sent[i] : mine->verify.next[i]);
         }
         open_loop_end(&mine->loop, worker, count_unsent);
+        verdict->missing += counter_read(&mine->verify.forgotten);
         verdict->doubled += counter_read(&mine->verify.doubled);
         verdict->reordered += counter_read(&mine->verify.reordered);
         verdict->forgotten += counter_read(&mine->verify.forgotten);

@@ -250,7 +250,7 @@ static void judge_worker(struct worker *worker, struct verdict *verdict)
     }
     fanout_give_up(worker);
     open_loop_end(&mine->loop, worker, count_unsent);
-    verdict->missing += mine->missing;
+    verdict->missing += mine->missing + counter_read(&mine->verify.forgotten);
     verdict->doubled += counter_read(&mine->verify.doubled);
     verdict->reordered += counter_read(&mine->verify.reordered);
     verdict->forgotten += counter_read(&mine->verify.forgotten);

@@ -17,7 +17,7 @@ class Plan:
     """What happens to message n (of the room, or in an echo of the connection) on its way to member m, by
     order of joining: sets of (n, m)."""
 
-    def __init__(self, delay_s=0.0, drop=(), double=(), swap=(), damage=(), stray=(), hang_up=None,
+    def __init__(self, delay_s=0.0, drop=(), double=(), swap=(), damage=(), spoil=(), stray=(), hang_up=None,
                  stall=None, answers=None, answer_s=0.0):
         self.delay_s, self.hang_up = delay_s, hang_up
         self.stall = stall  # (n, seconds): nothing is read for so long behind message n of a room
@@ -25,7 +25,7 @@ class Plan:
         self.answer_s = answer_s  # how long each takes
         self.fates = {}
         for name, events in (('drop', drop), ('double', double), ('swap', swap), ('damage', damage),
-                             ('stray', stray)):
+                             ('spoil', spoil), ('stray', stray)):
             self.fates.update(dict.fromkeys(events, name))
         self.last = max([n for n, _ in self.fates] + [hang_up[0] if hang_up else 0])
 
@@ -135,6 +135,7 @@ class ScriptedServer:
             self.held[member] = payload
             return []
         out = {'drop': [], 'double': [payload, payload], 'damage': [payload[:-1]],
+               'spoil': [payload[:-1] + b'y'],
                # The stamp's second word is the room.
                'stray': [payload[:8] + b'aaaaaaab' + payload[16:]]}.get(fate, [payload])
         return out + ([self.held.pop(member)] if member in self.held else [])

@@ -199,3 +199,31 @@ Test(fanout, a_drop_before_the_message_was_due_settles_it_at_once)
     cr_assert_eq(counter_read(&workers[1].last.count), 1);
     cr_assert_eq(counter_read(&workers[1].last.max), 0);
 }
+
+Test(fanout, gaps_that_are_not_remembered_are_missing_too)
+{
+    set_up(1, 0, false);
+    struct fanout_worker *mine = workers[1].state;
+    counter_set(&mine->verify.forgotten, 12);
+    struct verdict verdict = {0};
+    fanout_judge(&bench, &verdict);
+    cr_assert_eq(verdict.missing, 12);
+    cr_assert_eq(verdict.forgotten, 12);
+}
+
+Test(fanout, filler_that_was_altered_is_damage)
+{
+    set_up(1, 0, false);
+    tick_all(2000);
+    for (size_t at = STAMP_TEXT_BYTES; at < SIZE; at++) {
+        uint8_t payload[SIZE];
+        struct stamp stamp = {.run = 77, .due_ns = 1000};
+        memset(payload, STAMP_FILLER, sizeof payload);
+        stamp_write(payload, &stamp, false);
+        payload[at] ^= 1;
+        fanout_message(&workers[0], member(0), payload, SIZE, SIZE);
+        cr_assert_eq(total(COUNT_damaged), at - STAMP_TEXT_BYTES + 1);
+    }
+    arrives(0, 0);
+    cr_assert_eq(total(COUNT_delivered), 1);
+}
