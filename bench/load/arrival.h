@@ -43,11 +43,8 @@ static inline bool arrival_read(struct worker *worker, const uint8_t *bytes, siz
 static inline void arrival_never(struct worker *worker, uint64_t due_ns, uint32_t receivers)
 {
     worker_count(worker, due_unsent, 1);
-    if (!bench_measures(worker->bench, due_ns))
-        return;
-    uint64_t age = age_ns(worker->now_ns, due_ns);
-    hdr_add_many(&worker->latency, age, receivers);
-    hdr_add(&worker->last, age);
+    if (bench_measures(worker->bench, due_ns))
+        hdr_add_many(&worker->latency, age_ns(worker->now_ns, due_ns), receivers);
 }
 
 static inline void arrival_count(struct worker *worker, const struct stamp *stamp)

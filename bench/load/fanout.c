@@ -232,6 +232,8 @@ static void count_unsent(struct worker *worker, uint32_t home_index, uint64_t du
     const struct fanout *fanout = worker->bench->state;
     uint32_t members = fanout->rooms[room_of(worker, home_index)].members;
     arrival_never(worker, due_ns, members - (members && worker->bench->options.no_self));
+    if (bench_measures(worker->bench, due_ns))
+        hdr_add(&worker->last, age_ns(worker->now_ns, due_ns));
 }
 
 static void judge_worker(struct worker *worker, struct verdict *verdict)

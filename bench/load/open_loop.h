@@ -11,7 +11,7 @@
 // Own lag is how late we were to look at a message for the first time. What a message waits for
 // after that is the server's doing.
 //
-// Memory: 13 bytes a stream. Thread: the worker's; open_loop_end after it has ended.
+// Memory: 12 bytes a stream. Thread: the worker's; open_loop_end after it has ended.
 #pragma once
 
 #include "load/worker.h"

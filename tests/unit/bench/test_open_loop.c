@@ -2,6 +2,7 @@
 #include "load/open_loop.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 enum { STREAMS = 3, START_NS = 1000000, STEP_NS = 1000, UNTIL_NS = START_NS + 100 * STEP_NS };
 
@@ -58,7 +59,19 @@ static void init(void)
     open_loop_start(&loop, START_NS, 1e9 / STEP_NS);
 }
 
-TestSuite(open_loop, .init = init);
+static void fini(void)
+{
+    free(loop.owed);
+    free(loop.held);
+}
+
+static void init_again(uint32_t streams)
+{
+    fini();
+    cr_assert_eq(open_loop_init(&loop, streams, send_one), 0);
+}
+
+TestSuite(open_loop, .init = init, .fini = fini);
 
 Test(open_loop, sends_what_is_due_and_says_when_the_next_is)
 {
@@ -125,14 +138,14 @@ Test(open_loop, own_lag_is_that_of_the_first_look)
 
 Test(open_loop, one_that_never_began_owes_nothing)
 {
-    cr_assert_eq(open_loop_init(&loop, STREAMS, send_one), 0);
+    init_again(STREAMS);
     open_loop_end(&loop, &worker, never_went);
     cr_assert_eq(unsent[0], 0);
 }
 
 Test(open_loop, no_streams)
 {
-    cr_assert_eq(open_loop_init(&loop, 0, send_one), 0);
+    init_again(0);
     open_loop_start(&loop, START_NS, 1000);
     cr_assert_eq(tick_at(UNTIL_NS), UINT64_MAX);
     open_loop_end(&loop, &worker, never_went);

@@ -4,6 +4,7 @@
 #include "load/bench.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +13,10 @@ static char error[512];
 // Whether it can be run; `error` has the reason when not.
 static bool prepare(struct bench *bench, const char *line)
 {
-    static char words[256];
-    char *argv[24] = {(char *)"ringcast-bench"}, *word = strcpy(words, line);
+    static char words[256]; // options point into it
+    char *argv[24] = {(char *)"ringcast-bench"}, *word;
     int argc = 1;
+    snprintf(words, sizeof words, "%s", line);
     for (char *rest = words; (word = strtok_r(rest, " ", &rest));)
         argv[argc++] = word;
     memset(bench, 0, sizeof *bench);
@@ -44,6 +46,7 @@ Test(prepare, ports_and_sources)
         bool runs = prepare(&bench, cases[i].line);
         cr_assert_eq(runs, !cases[i].says, "%s: %s", cases[i].line, error);
         cr_assert(runs || strstr(error, cases[i].says), "%s: %s", cases[i].line, error);
+        free(bench.sources);
     }
 }
 
@@ -54,4 +57,5 @@ Test(prepare, loopback_takes_as_many_sources_as_the_ports_need)
     cr_assert_eq(bench.source_count, 0);
     cr_assert(prepare(&bench, "idle ws://127.0.0.1:80 -n 100k"), "%s", error);
     cr_assert_geq(bench.source_count, 100000 / 4000);
+    free(bench.sources);
 }
