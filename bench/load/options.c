@@ -256,6 +256,8 @@ static int set_field(struct parse *parse, const struct row *row, const char *tex
     }
 }
 
+#define DURATION_NS UINT64_C(5000000000) // where none is given
+
 static void set_defaults(struct options *options)
 {
     *options = (struct options){
@@ -263,7 +265,6 @@ static void set_defaults(struct options *options)
         .rooms = 1,
         .publishers = 1,
         .size_bytes = 100,
-        .duration_ns = 5000000000,
         .warmup_ns = 500000000,
         .settle_ns = 100000000,
         .drain_ns = 2000000000,
@@ -276,6 +277,7 @@ static void set_defaults(struct options *options)
         .every_ns = 2000000000,
         .churn_rate = 100,
         .interval_ns = 100000000,
+        .seed = OPTIONS_SEED_BY_CLOCK,
     };
 }
 
@@ -294,6 +296,11 @@ static int check_together(struct parse *parse)
         return complain(parse, "--rate (open loop) and --window (closed loop) exclude each other");
     if (!options->window)
         options->window = 1;
+    if (options->duration_ns && strcmp(options->scenario, "storm") == 0)
+        return complain(parse, "--duration: a storm lasts as long as --repeats, --wave and --every "
+                               "make it; leave it out");
+    if (!options->duration_ns)
+        options->duration_ns = DURATION_NS;
     if (options->rooms > options->connections)
         return complain(parse, "--rooms: there must not be more rooms than --connections");
     if (options->publishers > options->connections / options->rooms)

@@ -104,6 +104,7 @@ static void write_origin(struct json *json, const struct results *results)
         json_text(json, NULL, results->argv[i]);
     json_close(json, ']');
     json_count(json, "seed", results->bench->options.seed);
+    json_count(json, "run", results->bench->run);
 }
 
 static void write_options(struct json *json, const struct bench *bench)

@@ -44,10 +44,14 @@ struct results {
 
 #define results_count(results, symbol) ((results)->counts[COUNT_##symbol])
 
+// From when the first handshake was due to when the last one was done or had failed, over all
+// workers; 0 when there was none.
+uint64_t results_opening_ns(const struct bench *bench);
+
 // Computes the differences and merges the histograms.
 void results_finish(struct results *results);
 
-// True when messages were lost, doubled, reordered or spoilt, or connections failed.
+// True when messages were lost, doubled, reordered, spoilt or never sent, or connections failed.
 bool results_failed(const struct results *results);
 
 // One line, or an empty one: why the figures may show this tool rather than the server.

@@ -183,3 +183,11 @@ Test(options, of_the_moving_scenarios)
     cr_assert_eq(parse("slow --slow 100"), OPTIONS_BAD);
     cr_assert_eq(parse("storm --wave 0"), OPTIONS_BAD);
 }
+
+Test(options, seed_0_is_a_seed)
+{
+    cr_assert_eq(parse("echo --seed 0"), OPTIONS_RUN);
+    cr_assert_eq(options.seed, 0);
+    cr_assert_eq(parse("echo"), OPTIONS_RUN);
+    cr_assert_eq(options.seed, OPTIONS_SEED_BY_CLOCK);
+}
