@@ -346,11 +346,19 @@ RINGCAST_API bool ringcast_tls_accelerated(void);
 // Whether a client has to show a token.
 enum ringcast_auth { RINGCAST_AUTH_OFF, RINGCAST_AUTH_OPTIONAL, RINGCAST_AUTH_REQUIRED };
 
-// A JWK set (begins with '{'), a public key in PEM, or else a secret for HS256.
+// What a key's text is. What is neither a JWK set (which may hold secrets) nor a public key in PEM
+// has to be marked as a secret: taken for one by mistake, a public key would let everybody sign.
+enum ringcast_key_kind {
+    RINGCAST_KEY_PUBLIC, // a JWK set, or a public key in PEM
+    RINGCAST_KEY_SECRET, // for HS256, 32 to 1024 bytes; line ends behind it do not count
+};
+
+// What tokens are verified with.
 struct ringcast_key {
     const char *name; // for error messages
     const char *text;
     size_t text_bytes;
+    enum ringcast_key_kind kind;
 };
 
 // Who may open a WebSocket. Zeroed: everybody.
