@@ -407,9 +407,10 @@ RINGCAST_API int ringcast_percent_decode(const char *text, size_t len, char *out
 RINGCAST_API const char *ringcast_request_peer(const struct ringcast_request *request,
                                                char text[RINGCAST_ADDRESS_BYTES]);
 
-// Who the client is, from its token or TLS certificate: `sub`, and the token's payload as JSON (""
-// for a certificate). Terminated. NULL: nobody knows, as always in on_http, which is not guarded,
-// and before ringcast_set_access (zeroed will do).
+// Who the client is, from its token or TLS certificate: `sub`, or the certificate's subject as RFC
+// 4514 writes it ("CN=alice,O=Example"); and the token's payload as JSON ("" for a certificate).
+// Terminated. NULL: nobody knows, as always in on_http, which is not guarded, and before
+// ringcast_set_access (zeroed will do).
 RINGCAST_API const char *ringcast_request_subject(const struct ringcast_request *request);
 RINGCAST_API const char *ringcast_request_claims(const struct ringcast_request *request);
 

@@ -2,11 +2,10 @@
 //
 // Sessions: wolfSSL fed from the caller's memory and drained into it.
 #include "codec/tls_internal.h"
+#include "codec/x509_subject.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include <wolfssl/wolfcrypt/asn.h>
 
 #define RECORD_HEADER_BYTES 5
 #define HELLO_MAX_BYTES     (RECORD_HEADER_BYTES + TLS_RECORD_MAX_BYTES)
@@ -119,13 +118,10 @@ int tls_session_verify(int good, WOLFSSL_X509_STORE_CTX *store)
     struct tls_session *session = store->userCtx;
     if (!good || store->error_depth != 0 || store->totalCerts == 0)
         return good;
-    DecodedCert certificate;
-    wc_InitDecodedCert(&certificate, store->certs->buffer, store->certs->length, NULL);
-    if (wc_ParseCert(&certificate, CERT_TYPE, NO_VERIFY, NULL) == 0) {
-        free(session->subject);
-        session->subject = strndup(certificate.subject, TLS_SUBJECT_MAX);
-    }
-    wc_FreeDecodedCert(&certificate);
+    char subject[X509_SUBJECT_MAX_BYTES + 1];
+    (void)x509_subject(store->certs->buffer, store->certs->length, subject); // "" when refused
+    free(session->subject);
+    session->subject = strdup(subject);
     return session->subject != NULL;
 }
 

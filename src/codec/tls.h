@@ -47,7 +47,6 @@ struct tls_options {
 #ifndef TLS_RECORD_MAX_BYTES
 #define TLS_RECORD_MAX_BYTES 16384 // of plaintext (RFC 8446, section 5.1)
 #endif
-#define TLS_SUBJECT_MAX 256
 
 // False in a build without TLS: then nothing below may be called but tls_context_create, which
 // fails.
@@ -128,7 +127,8 @@ size_t tls_pending_bytes(const struct tls_session *session);
 // Queues close_notify, once.
 void tls_close(struct tls_session *session);
 
-// The subject of the peer's verified certificate, or NULL. Until tls_session_destroy.
+// The subject of the peer's verified certificate, as x509_subject.h writes it; "" when that refuses
+// it, so that nobody can be told by it; NULL: no certificate was shown. Until tls_session_destroy.
 const char *tls_session_subject(const struct tls_session *session);
 
 // For logs: what went wrong; "TLSv1.3"; "TLS_AES_128_GCM_SHA256".

@@ -88,7 +88,8 @@ static struct gate_answer judge_subject(const char *subject, struct claims **cla
     if (result == CLAIMS_NO_MEMORY)
         return refuse(503, "no_memory", "Try again later: the server is out of memory.");
     return refuse(403, "bad_subject",
-                  "Show a certificate whose subject is UTF-8 of at most 256 bytes.");
+                  "Show a certificate with a subject: UTF-8, without control characters, "
+                  "at most 256 bytes as RFC 4514 writes it.");
 }
 
 struct gate_answer gate_judge(const struct gate *gate, const struct http_parser *http,

@@ -135,7 +135,7 @@ bool net_busy(const struct net *net);
 // before.
 void net_set_tls(struct net *net, struct tls_context *tls);
 
-// The subject of the client's TLS certificate, or NULL. Until the link ends.
+// The subject of the client's TLS certificate (tls_session_subject), or NULL. Until the link ends.
 const char *net_subject(const struct net *net, const struct link *link);
 
 // --- Queueing output

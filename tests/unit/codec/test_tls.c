@@ -164,7 +164,7 @@ Test(tls, client_certificates)
         struct tls_pair pair;
         tls_pair_init(&pair, server, known, NULL, SIZE_MAX);
         cr_assert_eq(tls_pair_handshake(&pair), TLS_DONE, "%s", tls_session_error(pair.server));
-        cr_expect_str_eq(tls_session_subject(pair.server), "/O=ringcast/CN=alice");
+        cr_expect_str_eq(tls_session_subject(pair.server), "CN=alice,O=ringcast");
         expect_echo(&pair);
         tls_pair_fini(&pair);
         struct tls_context *nobody = tls_pair_client_context(&without);
@@ -177,6 +177,36 @@ Test(tls, client_certificates)
     }
     tls_context_destroy(server);
     tls_pair_certificate_free(&alice);
+}
+
+// What a subject's text is decides over rooms: "" when it cannot be told from another's.
+static const struct {
+    const char *client, *subject;
+} subjects[] = {
+    {"client", "CN=alice,O=ringcast"},
+    {"client-slash", "O=o/CN\\=alice"},
+    {"client-long", ""},
+};
+
+Test(tls, subjects_of_clients)
+{
+    char error[256] = "";
+    const char *const name = "server-ec";
+    struct tls_context *server = tls_pair_server_context(&name, 1, "ca.pem", error);
+    cr_assert_not_null(server, "%s", error);
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
+        struct tls_certificate certificate = tls_pair_certificate(subjects[i].client);
+        struct tls_context *from =
+            tls_pair_client_context(&(struct tls_client_options){.certificate = &certificate});
+        struct tls_pair pair;
+        tls_pair_init(&pair, server, from, NULL, SIZE_MAX);
+        cr_assert_eq(tls_pair_handshake(&pair), TLS_DONE, "%s", tls_session_error(pair.server));
+        cr_expect_str_eq(tls_session_subject(pair.server), subjects[i].subject);
+        tls_pair_fini(&pair);
+        tls_context_destroy(from);
+        tls_pair_certificate_free(&certificate);
+    }
+    tls_context_destroy(server);
 }
 
 // A context may go while sessions of it are in any state.

@@ -58,7 +58,7 @@ static const struct {
 } cases[] = {
     {GATE_OFF, "", "", NULL, 0, NULL, NULL},
     {GATE_OFF, "?token=nonsense", "Authorization: Bearer x\r\n", NULL, 0, NULL, NULL},
-    {GATE_OFF, "", "", "/CN=bob", 0, NULL, "/CN=bob"},
+    {GATE_OFF, "", "", "CN=bob", 0, NULL, "CN=bob"},
     {GATE_OPTIONAL, "", "", NULL, 0, NULL, NULL},
     {GATE_REQUIRED, "", "", NULL, 401, "no_token", NULL},
     {GATE_REQUIRED, "?token=TOKEN", "", NULL, 0, NULL, "alice"},
@@ -75,9 +75,9 @@ static const struct {
     {GATE_OPTIONAL, "?token=%zz", "", NULL, 401, "malformed", NULL},
     {GATE_OPTIONAL, "", "Authorization: Basic YTpi\r\n", NULL, 401, "malformed", NULL},
     {GATE_OPTIONAL, "", "Authorization: Bearer\r\n", NULL, 401, "malformed", NULL},
-    {GATE_REQUIRED, "", "", "/CN=bob", 0, NULL, "/CN=bob"},
-    {GATE_REQUIRED, "?token=TOKEN", "", "/CN=bob", 0, NULL, "alice"},
-    {GATE_REQUIRED, "?token=x", "", "/CN=bob", 401, "malformed", NULL},
+    {GATE_REQUIRED, "", "", "CN=bob", 0, NULL, "CN=bob"},
+    {GATE_REQUIRED, "?token=TOKEN", "", "CN=bob", 0, NULL, "alice"},
+    {GATE_REQUIRED, "?token=x", "", "CN=bob", 401, "malformed", NULL},
     {GATE_OPTIONAL, "", "", "", 403, "bad_subject", NULL},
 };
 
