@@ -198,9 +198,9 @@ static bool collect_hello(struct tls_session *session, const uint8_t **cursor, c
 // the connection end would try again and again.
 static void say_something(struct tls_session *session)
 {
-    static const char handshake_failure[] = {21, 3, 3, 0, 2, 2, 40};
+    static const char alert[] = {21, 3, 3, 0, 2, 2, 40}; // handshake_failure
     if (!session->spoken && session->context && !session->context->is_client)
-        (void)keep_pending(session, handshake_failure, sizeof handshake_failure);
+        (void)keep_pending(session, alert, sizeof alert);
 }
 
 static enum tls_result fail(struct tls_session *session, int error)

@@ -123,7 +123,7 @@ static int take_names(struct tls_identity *identity, const DecodedCert *certific
     return fits ? 0 : -ENOMEM;
 }
 
-// Reads the leaf: whom it is for and until when.
+// Reads the leaf: whom it is for, until when, and whether the key is its own.
 static int read_leaf(struct tls_context *context, struct tls_identity *identity,
                      const struct tls_certificate *from, char *error, size_t error_bytes)
 {
@@ -145,7 +145,12 @@ static int read_leaf(struct tls_context *context, struct tls_identity *identity,
         uint64_t expires_s = not_after_s(&certificate);
         if (expires_s && (!context->expires_s || expires_s < context->expires_s))
             context->expires_s = expires_s;
-        result = take_names(identity, &certificate);
+        result = tls_key_matches(from->key, from->key_bytes, &certificate)
+                     ? take_names(identity, &certificate)
+                     : complain(error, error_bytes, from->name,
+                                "the private key is not this certificate's: give the files in "
+                                "pairs",
+                                0);
     } else {
         result =
             complain(error, error_bytes, from->name, "is not a certificate we can read", result);
@@ -169,9 +174,6 @@ static int load_certificate(struct tls_context *context, struct tls_identity *id
     if (result != WOLFSSL_SUCCESS)
         return complain(error, error_bytes, from->name,
                         "its key is not an unencrypted RSA or P-256 private key in PEM", result);
-    if (wolfSSL_CTX_check_private_key(ctx) != WOLFSSL_SUCCESS)
-        return complain(error, error_bytes, from->name,
-                        "the private key is not this certificate's: give the files in pairs", 0);
     return read_leaf(context, identity, from, error, error_bytes);
 }
 
@@ -314,6 +316,21 @@ int tls_context_create(struct tls_context **out, const struct tls_options *optio
     return 0;
 }
 
+static int set_server_check(struct tls_context *context, WOLFSSL_CTX *ctx,
+                            const struct tls_client_options *options, char *error,
+                            size_t error_bytes)
+{
+    // Said in either case: what holds otherwise depends on how wolfSSL was built.
+    wolfSSL_CTX_set_verify(ctx, options->ca ? WOLFSSL_VERIFY_PEER : WOLFSSL_VERIFY_NONE, NULL);
+    context->checks_peer = options->ca;
+    if (!options->ca ||
+        wolfSSL_CTX_load_verify_buffer(ctx, (const byte *)options->ca, (long)options->ca_bytes,
+                                       WOLFSSL_FILETYPE_PEM) == WOLFSSL_SUCCESS)
+        return 0;
+    return complain(error, error_bytes, "the trusted authorities",
+                    "the file has to hold certificates in PEM", 0);
+}
+
 int tls_client_context_create(struct tls_context **out, const struct tls_client_options *options,
                               char *error, size_t error_bytes)
 {
@@ -336,15 +353,8 @@ int tls_client_context_create(struct tls_context **out, const struct tls_client_
     if (!result && options->certificate)
         result = load_certificate(context, &context->identities[0], options->certificate, error,
                                   error_bytes);
-    if (!result && !options->ca) {
-        wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_NONE, NULL);
-    } else if (!result) {
-        context->checks_peer = true;
-        if (wolfSSL_CTX_load_verify_buffer(ctx, (const byte *)options->ca, (long)options->ca_bytes,
-                                           WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS)
-            result = complain(error, error_bytes, "the trusted authorities",
-                              "the file has to hold certificates in PEM", 0);
-    }
+    if (!result)
+        result = set_server_check(context, ctx, options, error, error_bytes);
     if (result) {
         tls_context_destroy(context);
         return result;

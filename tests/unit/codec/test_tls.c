@@ -113,6 +113,25 @@ Test(tls, certificates_by_name)
     free(ca);
 }
 
+Test(tls, authorities_are_checked)
+{
+    static const char *const files[] = {"ca.pem", "server-rsa.pem"};
+    struct tls_context *server = server_with(both, 1);
+    for (size_t i = 0; i < 2; i++) {
+        size_t ca_bytes;
+        char *ca = tls_pair_file(files[i], &ca_bytes);
+        struct tls_context *from =
+            tls_pair_client_context(&(struct tls_client_options){.ca = ca, .ca_bytes = ca_bytes});
+        struct tls_pair pair;
+        tls_pair_init(&pair, server, from, "localhost", SIZE_MAX);
+        cr_expect_eq(tls_pair_handshake(&pair), i == 0 ? TLS_DONE : TLS_FAILED, "%s", files[i]);
+        tls_pair_fini(&pair);
+        tls_context_destroy(from);
+        free(ca);
+    }
+    tls_context_destroy(server);
+}
+
 Test(tls, close_notify_tells_the_end)
 {
     struct tls_context *server = server_with(both, 1), *from = client();
@@ -277,6 +296,40 @@ Test(tls, says_what_is_wrong_with_certificates)
     }
     tls_pair_certificate_free(&good);
     tls_pair_certificate_free(&other);
+}
+
+// Every pair of a certificate and a key: only its own is taken, in whichever form.
+static const struct {
+    const char *chain, *key;
+} owners[] = {
+    {"server-ec", "server-ec.key"},
+    {"server-ec", "server-ec.sec1"},
+    {"other", "other.key"},
+    {"server-rsa", "server-rsa.key"},
+    {"server-rsa", "server-rsa.pkcs1"},
+    {"server-ed25519", "server-ed25519.key"},
+    {"rsa-too", "rsa-too.key"},
+    {"ed25519-too", "ed25519-too.key"},
+};
+
+Test(tls, a_key_is_taken_with_its_certificate_only)
+{
+    const size_t count = sizeof owners / sizeof *owners;
+    for (size_t i = 0; i < count * count; i++) {
+        const char *chain = owners[i / count].chain, *key = owners[i % count].key;
+        struct tls_certificate certificate = tls_pair_certificate(chain);
+        free((void *)(uintptr_t)certificate.key);
+        certificate.key = tls_pair_file(key, &certificate.key_bytes);
+        struct tls_options options = {.certificates = &certificate, .certificate_count = 1};
+        struct tls_context *context = NULL;
+        char error[256] = "";
+        bool own = strcmp(chain, owners[i % count].chain) == 0;
+        int result = tls_context_create(&context, &options, 0, error, sizeof error);
+        cr_expect_eq(result == 0, own, "%s with %s: %s", chain, key, error);
+        if (result == 0)
+            tls_context_destroy(context);
+        tls_pair_certificate_free(&certificate);
+    }
 }
 
 Test(tls, knows_when_certificates_end)
