@@ -35,12 +35,11 @@ struct tls_options {
     unsigned certificate_count;
     const char *client_ca; // PEM of who may sign client certificates; NULL: none are asked for
     size_t client_ca_bytes;
-    bool client_required;          // else a client without a certificate is let in
-    bool tls13_only;               // else 1.2 as well
-    uint32_t ticket_lifetime_s;    // 0: no tickets
-    uint8_t ticket_secret[32];     // the same on all shards
-    uint64_t ticket_secret_made_s; // when; seconds since 1970
-    bool ticket_secret_is_shared;  // with other processes: keys are derived by time alone
+    bool client_required;         // else a client without a certificate is let in
+    bool tls13_only;              // else 1.2 as well
+    uint32_t ticket_lifetime_s;   // 0: no tickets
+    uint8_t ticket_secret[32];    // the same on all shards
+    bool ticket_secret_is_shared; // with other processes: keys are derived by time alone
 };
 
 #define TLS_CERTIFICATES_MAX 16
@@ -71,6 +70,11 @@ void tls_ticket_secret(const void *bytes, size_t len, uint8_t secret[32]);
 
 // What time it is: chooses the ticket keys. Once a tick or so.
 void tls_context_set_time(struct tls_context *context, uint64_t now_s);
+
+// Takes over the tickets of the context that this one replaces, if both have a secret of their own
+// and the same lifetime: then a change of certificates does not end sessions, and nobody has to
+// keep what the keys were made of.
+void tls_context_inherit(struct tls_context *context, const struct tls_context *before);
 
 // When the first of the certificates ends, in seconds since 1970; 0 when unknown.
 uint64_t tls_context_expires_s(const struct tls_context *context);

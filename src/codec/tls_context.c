@@ -223,6 +223,14 @@ void tls_context_set_time(struct tls_context *context, uint64_t now_s)
         tls_tickets_advance(&context->tickets, now_s);
 }
 
+void tls_context_inherit(struct tls_context *context, const struct tls_context *before)
+{
+    // What is shared is as good as new; with another lifetime the epochs are others.
+    if (context->ticket_lifetime_s && context->ticket_lifetime_s == before->ticket_lifetime_s &&
+        !context->tickets.shared && !before->tickets.shared)
+        context->tickets = before->tickets;
+}
+
 uint64_t tls_context_expires_s(const struct tls_context *context)
 {
     return context->expires_s;
@@ -303,8 +311,7 @@ int tls_context_create(struct tls_context **out, const struct tls_options *optio
     context->ticket_lifetime_s = options->client_ca ? 0 : options->ticket_lifetime_s;
     if (context->ticket_lifetime_s)
         tls_tickets_init(&context->tickets, options->ticket_secret,
-                         options->ticket_secret_is_shared, options->ticket_lifetime_s,
-                         options->ticket_secret_made_s, now_s);
+                         options->ticket_secret_is_shared, options->ticket_lifetime_s, now_s);
     int result = 0;
     for (unsigned i = 0; !result && i < options->certificate_count; i++)
         result = make_identity(context, options, i, error, error_bytes);
@@ -376,6 +383,7 @@ void tls_context_unref(struct tls_context *context)
             free(name);
         }
     }
+    explicit_bzero(context, sizeof *context); // the tickets' keys
     free(context);
 }
 

@@ -59,6 +59,11 @@ void tls_context_set_time(struct tls_context *context, uint64_t now_s)
     CHECK(!context);
 }
 
+void tls_context_inherit(struct tls_context *context, const struct tls_context *before)
+{
+    CHECK(!context && !before);
+}
+
 uint64_t tls_context_expires_s(const struct tls_context *context)
 {
     CHECK(!context);

@@ -204,8 +204,6 @@ int ringcast_create(struct ringcast **out, const struct ringcast_options *option
     sem_init(&rc->started, 0, 0);
     sem_init(&rc->go, 0, 0);
     rc->started_ms = rc->options.clock_ms();
-    rand_entropy(rc->ticket_secret, sizeof rc->ticket_secret);
-    rc->ticket_secret_made_s = rc->options.clock_unix_ms() / 1000;
     const struct log_sink *before = log_set_sink(&rc->sink);
     result = make(rc, options, error, error_bytes);
     log_set_sink(before);
@@ -268,7 +266,6 @@ void ringcast_destroy(struct ringcast *rc)
     sem_destroy(&rc->started);
     sem_destroy(&rc->go);
     log_set_sink(before);
-    explicit_bzero(rc->ticket_secret, sizeof rc->ticket_secret);
     free(rc);
 }
 

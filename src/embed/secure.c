@@ -4,6 +4,7 @@
 #include "embed/embed.h"
 
 #include "base/clock.h"
+#include "base/rand.h"
 #include "codec/tls.h"
 #include "conn/gate.h"
 
@@ -44,13 +45,11 @@ static int complain(char *error, size_t error_bytes, const char *sentence)
 
 // --- TLS
 
-static int take_ticket_key(const struct ringcast *rc, const struct ringcast_tls *tls,
-                           struct tls_options *options, char *error, size_t error_bytes)
+static int take_ticket_key(const struct ringcast_tls *tls, struct tls_options *options, char *error,
+                           size_t error_bytes)
 {
-    if (rc) {
-        memcpy(options->ticket_secret, rc->ticket_secret, sizeof options->ticket_secret);
-        options->ticket_secret_made_s = rc->ticket_secret_made_s;
-    }
+    // Of our own; shards that have one already keep it (tls_context_inherit).
+    rand_entropy(options->ticket_secret, sizeof options->ticket_secret);
     if (!tls->ticket_key)
         return 0;
     if (tls->ticket_key_bytes < TICKET_KEY_MIN_BYTES) {
@@ -145,7 +144,7 @@ int ringcast_set_tls(struct ringcast *rc, const struct ringcast_tls *tls, char *
     if (!result)
         result = take_certificates(tls, &options, certificates, error, error_bytes);
     if (!result)
-        result = take_ticket_key(rc, tls, &options, error, error_bytes);
+        result = take_ticket_key(tls, &options, error, error_bytes);
     if (!result)
         result = make_contexts(rc, &options, contexts, error, error_bytes);
     explicit_bzero(&options, sizeof options);

@@ -129,8 +129,6 @@ static void step(struct net *net, struct front *front, const uint8_t *bytes, siz
 {
     const uint8_t *cursor = bytes, *end = bytes + len;
     net->handshake_budget--;
-    if (net->tls)
-        tls_context_set_time(net->tls, net->unix_ms / 1000); // which ticket keys are good
     switch (tls_handshake(front->tls, &cursor, end)) {
     case TLS_DONE:
         front->stage = FRONT_OPEN;
