@@ -458,7 +458,7 @@ def certificates_count(tap, key, folder):
 
 # --- Web pages
 
-def origins(tap):
+def origins(tap, certificates):
     flags = ['--origins', 'https://good.example, https://*.good.example:444, http://[::1]:3000, same']
     table = [
         ('https://good.example', 101), ('HTTPS://GOOD.EXAMPLE', 101), ('https://good.example:443', 403),
@@ -480,6 +480,14 @@ def origins(tap):
     with Server('--origins', 'null') as server:
         with Client(server.port, '/echo', extra='Origin: null\r\n') as client:
             tap.equal(client.status, 101, 'null, where it is allowed')
+    with TlsServer(certificates, '--origins', 'same') as server:
+        for scheme, over_tls in (('https', 101), ('http', 403)):
+            extra = f'Origin: {scheme}://localhost\r\n'
+            client = TlsClient(server.tls_port, '/echo', context_of(certificates), extra=extra)
+            tap.equal(client.status, over_tls, f'same, over TLS: a page of {scheme}')
+            client.close()
+            with Client(server.port, '/echo', extra=extra) as client:
+                tap.equal(client.status, 101, f'same, without TLS: a page of {scheme}')
 
 
 CONNECT = """
@@ -679,7 +687,7 @@ def main():
         until_the_end(tap, keys['ES256'])
         change_of_keys(tap, folder)
         certificates_count(tap, keys['RS256'], folder)
-        origins(tap)
+        origins(tap, Certificates(os.path.join(folder, 'certificates')))
         pages(tap, keys['HS256'])
         connections_of_an_address(tap)
         new_connections_of_an_address(tap, Certificates(os.path.join(folder, 'more-certificates')))

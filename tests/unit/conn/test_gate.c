@@ -38,7 +38,8 @@ static struct gate_answer judge(struct gate *gate, const char *query, const char
     http_parser_init(&parser);
     cr_assert_eq(http_parse(&parser, &cursor, cursor + len, &status, &error), HTTP_COMPLETE, "%s",
                  error);
-    return gate_judge(gate, &parser, subject, NOW_S, &claims);
+    struct gate_client client = {.subject = subject};
+    return gate_judge(gate, &parser, &client, NOW_S, &claims);
 }
 
 static const char *good_token(void)
@@ -107,6 +108,18 @@ Test(gate, tokens_and_certificates)
         claims_destroy(claims);
         gate_destroy(gate);
     }
+}
+
+Test(gate, same_with_tls_is_https)
+{
+    struct gate *gate = make_gate(GATE_OFF, "same");
+    for (int has_tls = 0; has_tls < 2; has_tls++) {
+        struct gate_client client = {.has_tls = has_tls};
+        (void)judge(gate, "", "Origin: http://h\r\n", NULL); // parses
+        struct gate_answer answer = gate_judge(gate, &parser, &client, NOW_S, &claims);
+        cr_expect_eq(answer.status, has_tls ? 403 : 0);
+    }
+    gate_destroy(gate);
 }
 
 Test(gate, origins_come_first)
