@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <wolfssl/wolfcrypt/asn.h>
+
 #define RECORD_HEADER_BYTES 5
 #define HELLO_MAX_BYTES     (RECORD_HEADER_BYTES + TLS_RECORD_MAX_BYTES)
 // A record's header, nonce (1.2), tag and inner type (1.3); AEAD suites have no padding of ours.
@@ -22,8 +24,9 @@ struct tls_session {
     uint32_t pending_len, pending_capacity;
     uint8_t *hello; // the first record as far as it has arrived, or NULL
     uint32_t hello_len, hello_capacity;
-    char *subject; // of the peer's certificate, or NULL
-    int error;     // wolfSSL's
+    char *subject;      // of the peer's certificate, or NULL
+    uint64_t expires_s; // that certificate's end, since 1970; 0: none
+    int error;          // wolfSSL's
     bool failed, closing, out_of_memory;
     bool spoken; // something has been sent, or waits to be
 };
@@ -122,6 +125,11 @@ int tls_session_verify(int good, WOLFSSL_X509_STORE_CTX *store)
     (void)x509_subject(store->certs->buffer, store->certs->length, subject); // "" when refused
     free(session->subject);
     session->subject = strdup(subject);
+    DecodedCert certificate;
+    wc_InitDecodedCert(&certificate, store->certs->buffer, store->certs->length, NULL);
+    if (wc_ParseCert(&certificate, CERT_TYPE, NO_VERIFY, NULL) == 0)
+        session->expires_s = tls_not_after_s(&certificate);
+    wc_FreeDecodedCert(&certificate);
     return session->subject != NULL;
 }
 
@@ -322,6 +330,11 @@ void tls_close(struct tls_session *session)
 const char *tls_session_subject(const struct tls_session *session)
 {
     return session->subject;
+}
+
+uint64_t tls_session_subject_expires_s(const struct tls_session *session)
+{
+    return session->expires_s;
 }
 
 const char *tls_session_error(const struct tls_session *session)

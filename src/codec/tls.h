@@ -135,6 +135,9 @@ void tls_close(struct tls_session *session);
 // it, so that nobody can be told by it; NULL: no certificate was shown. Until tls_session_destroy.
 const char *tls_session_subject(const struct tls_session *session);
 
+// When that certificate ends, in seconds since 1970; 0: there is none.
+uint64_t tls_session_subject_expires_s(const struct tls_session *session);
+
 // For logs: what went wrong; "TLSv1.3"; "TLS_AES_128_GCM_SHA256".
 const char *tls_session_error(const struct tls_session *session);
 const char *tls_session_version(const struct tls_session *session);

@@ -95,7 +95,7 @@ static int complain(char *error, size_t error_bytes, const char *name, const cha
     return -EINVAL;
 }
 
-static uint64_t not_after_s(const DecodedCert *certificate)
+uint64_t tls_not_after_s(const DecodedCert *certificate)
 {
     const byte *date;
     byte format;
@@ -142,7 +142,7 @@ static int read_leaf(struct tls_context *context, struct tls_identity *identity,
     // An expired certificate is complained of at start-up but served: that is the operator's
     // choice.
     if (result == 0 || result == ASN_AFTER_DATE_E || result == ASN_BEFORE_DATE_E) {
-        uint64_t expires_s = not_after_s(&certificate);
+        uint64_t expires_s = tls_not_after_s(&certificate);
         if (expires_s && (!context->expires_s || expires_s < context->expires_s))
             context->expires_s = expires_s;
         result = tls_key_matches(from->key, from->key_bytes, &certificate)

@@ -41,6 +41,9 @@ WOLFSSL_CTX *tls_context_choose(const struct tls_context *context, const char *n
 
 void tls_context_unref(struct tls_context *context);
 
+// When it ends, in seconds since 1970; 0: that cannot be told.
+uint64_t tls_not_after_s(const struct DecodedCert *certificate);
+
 // Whether the private key in PEM belongs to the certificate: RSA, EC and Ed25519; false for others.
 bool tls_key_matches(const char *pem, size_t len, const struct DecodedCert *certificate);
 

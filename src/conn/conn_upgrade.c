@@ -40,7 +40,8 @@ static bool let_in(struct conns *conns, struct conn *conn)
     struct claims *claims;
     if (!conns->gate)
         return true;
-    struct gate_client client = {conn->has_tls, net_subject(conns->net, &conn->link)};
+    struct gate_client client = {conn->has_tls, net_subject(conns->net, &conn->link),
+                                 net_subject_expires_s(conns->net, &conn->link)};
     struct gate_answer answer =
         gate_judge(conns->gate, conn->http, &client, conns->net->unix_ms / 1000, &claims);
     if (answer.status) {

@@ -92,12 +92,11 @@ static struct gate_answer judge_subject(const char *subject, struct claims **cla
                   "at most 256 bytes as RFC 4514 writes it.");
 }
 
-struct gate_answer gate_judge(const struct gate *gate, const struct http_parser *http,
-                              const struct gate_client *client, uint64_t unix_s,
-                              struct claims **claims)
+static struct gate_answer judge(const struct gate *gate, const struct http_parser *http,
+                                const struct gate_client *client, uint64_t unix_s,
+                                struct claims **claims)
 {
     struct token token;
-    *claims = NULL;
     if (!origin_allowed(gate, http, client->has_tls))
         return refuse(403, "origin", "Connect from a page of an origin that this server allows.");
     if (gate->auth == GATE_OFF)
@@ -114,4 +113,16 @@ struct gate_answer gate_judge(const struct gate *gate, const struct http_parser 
         return welcome;
     return refuse(401, "no_token",
                   "Send a token: as Authorization: Bearer, or as ?token= in the address.");
+}
+
+struct gate_answer gate_judge(const struct gate *gate, const struct http_parser *http,
+                              const struct gate_client *client, uint64_t unix_s,
+                              struct claims **claims)
+{
+    *claims = NULL;
+    struct gate_answer answer = judge(gate, http, client, unix_s, claims);
+    uint64_t end_s = client->subject_expires_s;
+    if (*claims && end_s && (!(*claims)->exp_s || end_s < (*claims)->exp_s))
+        (*claims)->exp_s = end_s;
+    return answer;
 }

@@ -34,11 +34,13 @@ struct gate_answer {
 // What the connection says of the client.
 struct gate_client {
     bool has_tls;
-    const char *subject; // of its TLS certificate, or NULL
+    const char *subject;        // of its TLS certificate, or NULL
+    uint64_t subject_expires_s; // when that ends, Unix time; 0: never
 };
 
-// Judges an upgrade. The subject counts as who the client is where there is no token. On status 0,
-// *claims belongs to the caller; NULL: nothing is known of the client, and nothing is forbidden.
+// Judges an upgrade. The subject counts as who the client is where there is no token; where there
+// is one, the claims end with what ends first. On status 0, *claims belongs to the caller; NULL:
+// nothing is known of the client, and nothing is forbidden.
 struct gate_answer gate_judge(const struct gate *gate, const struct http_parser *http,
                               const struct gate_client *client, uint64_t unix_s,
                               struct claims **claims);

@@ -55,6 +55,12 @@ const char *net_subject(const struct net *net, const struct link *link)
     return front && front->tls ? tls_session_subject(front->tls) : NULL;
 }
 
+uint64_t net_subject_expires_s(const struct net *net, const struct link *link)
+{
+    const struct front *front = link->front ? front_of(net, link) : NULL;
+    return front && front->tls ? tls_session_subject_expires_s(front->tls) : 0;
+}
+
 static void stop_waiting(struct front *front)
 {
     if (list_linked(&front->node))

@@ -138,6 +138,9 @@ void net_set_tls(struct net *net, struct tls_context *tls);
 // The subject of the client's TLS certificate (tls_session_subject), or NULL. Until the link ends.
 const char *net_subject(const struct net *net, const struct link *link);
 
+// When that certificate ends, in seconds since 1970; 0: there is none.
+uint64_t net_subject_expires_s(const struct net *net, const struct link *link);
+
 // --- Queueing output
 
 // Queues two pieces (copied) as one message. Ignored unless the link is UP.

@@ -360,7 +360,7 @@ def until_the_end(tap, key):
                     payloads.add(payload)
                     break
         took = time.time() - end
-        tap.equal(payloads, {struct.pack('>H', 1008) + b'the token has expired'}, 'close 1008 for all of them')
+        tap.equal(payloads, {struct.pack('>H', 1008) + b'the token or certificate has expired'}, 'close 1008 for all of them')
         tap.ok(0.9 <= took < PATIENCE_S, 'not before the leeway has passed', took)
         with bearer(text)(server.port) as client:
             tap.equal(client.status, 401, 'and it does not come in again')
@@ -454,6 +454,32 @@ def certificates_count(tap, key, folder):
         client = TlsClient(server.tls_port, '/echo', named)
         tap.equal(client.status, 101, 'required certificates: no token is needed')
         client.close()
+
+
+def certificate_ends(tap, key, folder):
+    """The connection ends with the client's certificate, also where a token would last longer."""
+    end = int(time.time()) + 6  # handshakes of four clients, on a slow machine
+    stamp = time.strftime('%Y%m%d%H%M%SZ', time.gmtime(end))
+    certificates = Certificates(os.path.join(folder, 'ending'), CLIENT_ENDS=stamp)
+    flags = ['--tls-client-auth', 'optional', '--tls-client-ca', certificates.path('ca.pem'), '--auth-leeway', '1s']
+    with TlsServer(certificates, *auth_flags(key.flag()), *flags, threads=2) as server:
+        ends, lasts = context_of(certificates), context_of(certificates)
+        ends.load_cert_chain(certificates.path('client-ends.pem'), certificates.path('client-ends.key'))
+        lasts.load_cert_chain(certificates.path('client.pem'), certificates.path('client.key'))
+        text = signed(key)
+        witness.tokens.add(text)
+        clients = [TlsClient(server.tls_port, path, ends) for path in ('/room/a', f'/room/a?token={text}')]
+        lasting = [TlsClient(server.tls_port, path, lasts) for path in ('/room/a', f'/room/a?token={text}')]
+        tap.equal([c.status for c in clients + lasting], [101] * 4, 'certificates, without and with a token')
+        tap.equal({c.receive() for c in clients},
+                  {(CLOSE, struct.pack('>H', 1008) + b'the token or certificate has expired')},
+                  'close 1008 when the certificate has ended')
+        tap.ok(time.time() > end + 0.9, 'and not before, with the leeway')
+        lasting[0].send(TEXT, b'still here')
+        tap.equal({c.receive() for c in lasting}, {(TEXT, b'still here')}, 'whose certificate lasts stays')
+        for client in clients + lasting:
+            client.close()
+        witness.watch(server)
 
 
 # --- Web pages
@@ -687,6 +713,7 @@ def main():
         until_the_end(tap, keys['ES256'])
         change_of_keys(tap, folder)
         certificates_count(tap, keys['RS256'], folder)
+        certificate_ends(tap, keys['RS256'], folder)
         origins(tap, Certificates(os.path.join(folder, 'certificates')))
         pages(tap, keys['HS256'])
         connections_of_an_address(tap)

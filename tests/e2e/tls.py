@@ -22,9 +22,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Certificates:
-    def __init__(self, folder):
+    def __init__(self, folder, **environment):
         subprocess.run([os.path.join(HERE, '../support/certificates'), folder], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                       env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.folder = folder
 
     def path(self, name):

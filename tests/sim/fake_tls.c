@@ -348,6 +348,12 @@ const char *tls_session_subject(const struct tls_session *session)
     return NULL;
 }
 
+uint64_t tls_session_subject_expires_s(const struct tls_session *session)
+{
+    (void)session;
+    return 0;
+}
+
 const char *tls_session_error(const struct tls_session *session)
 {
     return session->failed ? "failed" : "none";

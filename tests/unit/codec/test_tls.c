@@ -201,10 +201,12 @@ Test(tls, client_certificates)
 // What a subject's text is decides over rooms: "" when it cannot be told from another's.
 static const struct {
     const char *client, *subject;
+    uint64_t expires_s; // 0: in years
 } subjects[] = {
-    {"client", "CN=alice,O=ringcast"},
-    {"client-slash", "O=o/CN\\=alice"},
-    {"client-long", ""},
+    {"client", "CN=alice,O=ringcast", 0},
+    {"client-slash", "O=o/CN\\=alice", 0},
+    {"client-long", "", 0},
+    {"client-ends", "CN=bob", 2208988800}, // 2040-01-01
 };
 
 Test(tls, subjects_of_clients)
@@ -221,6 +223,9 @@ Test(tls, subjects_of_clients)
         tls_pair_init(&pair, server, from, NULL, SIZE_MAX);
         cr_assert_eq(tls_pair_handshake(&pair), TLS_DONE, "%s", tls_session_error(pair.server));
         cr_expect_str_eq(tls_session_subject(pair.server), subjects[i].subject);
+        uint64_t expires_s = tls_session_subject_expires_s(pair.server);
+        cr_expect(subjects[i].expires_s ? expires_s == subjects[i].expires_s
+                                        : expires_s > 1900000000);
         tls_pair_fini(&pair);
         tls_context_destroy(from);
         tls_pair_certificate_free(&certificate);

@@ -110,6 +110,36 @@ Test(gate, tokens_and_certificates)
     }
 }
 
+// Of a token's end (NOW_S + 60) and a certificate's the first one counts.
+static const struct {
+    const char *query, *subject;
+    uint64_t expires_s, exp_s;
+} ends[] = {
+    {"?token=TOKEN", NULL, 0, NOW_S + 60},
+    {"?token=TOKEN", "CN=bob", NOW_S + 10, NOW_S + 10},
+    {"?token=TOKEN", "CN=bob", NOW_S + 100, NOW_S + 60},
+    {"?token=TOKEN", "CN=bob", 0, NOW_S + 60},
+    {"", "CN=bob", NOW_S + 100, NOW_S + 100},
+    {"", "CN=bob", 0, 0},
+};
+
+Test(gate, certificates_end)
+{
+    struct gate *gate = make_gate(GATE_REQUIRED, "");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        static char query[2 * JWT_MAKE_TOKEN_MAX_BYTES];
+        put_token(ends[i].query, query, sizeof query);
+        struct gate_client client = {.subject = ends[i].subject,
+                                     .subject_expires_s = ends[i].expires_s};
+        claims_destroy((judge(gate, query, "", ends[i].subject), claims)); // parses
+        struct gate_answer answer = gate_judge(gate, &parser, &client, NOW_S, &claims);
+        cr_assert_eq(answer.status, 0, "row %zu", i);
+        cr_expect_eq(claims->exp_s, ends[i].exp_s, "row %zu", i);
+        claims_destroy(claims);
+    }
+    gate_destroy(gate);
+}
+
 Test(gate, same_with_tls_is_https)
 {
     struct gate *gate = make_gate(GATE_OFF, "same");
