@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "net/front.h"
 
-#include "base/log.h"
 #include "codec/proxy_parse.h"
 #include "net/backlog.h"
 #include "net/net.h"
@@ -104,7 +103,7 @@ static void fail(struct net *net, struct front *front)
     counter_add(front->stage == FRONT_OPEN ? &net->counters.tls_errors
                                            : &net->counters.tls_handshakes_failed,
                 1);
-    net->ops->on_failed(net->context, front->link, CLOSE_REASON_TLS);
+    net->ops->on_failed(net->context, front->link, CLOSE_REASON_TLS, tls_session_error(front->tls));
 }
 
 static void read_records(struct net *net, struct front *front, const uint8_t *cursor,
@@ -198,9 +197,8 @@ static bool read_proxy(struct net *net, struct front *front, const uint8_t **cur
     case PROXY_INCOMPLETE:
         return false;
     case PROXY_BAD:
-        log_info("PROXY header refused: %s", error);
         counter_add(&net->counters.proxy_headers_refused, 1);
-        link_abort(net, link, CLOSE_REASON_PROXY);
+        net->ops->on_failed(net->context, link, CLOSE_REASON_PROXY, error);
         return false;
     case PROXY_COMPLETE:
         break;
