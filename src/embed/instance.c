@@ -4,7 +4,7 @@
 #include "embed/embed.h"
 
 #include "base/rand.h"
-#include "codec/tls.h"
+#include "codec/json_strict.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -204,6 +204,7 @@ int ringcast_create(struct ringcast **out, const struct ringcast_options *option
     sem_init(&rc->started, 0, 0);
     sem_init(&rc->go, 0, 0);
     rc->started_ms = rc->options.clock_ms();
+    json_strict_seed();
     const struct log_sink *before = log_set_sink(&rc->sink);
     result = make(rc, options, error, error_bytes);
     log_set_sink(before);

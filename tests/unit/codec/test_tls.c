@@ -6,10 +6,14 @@
 #include "support/tls_pair.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+#include <wolfssl/options.h>
 
 static struct tls_context *server_with(const char *const *names, unsigned count)
 {
@@ -231,6 +235,32 @@ Test(tls, subjects_of_clients)
         tls_pair_certificate_free(&certificate);
     }
     tls_context_destroy(server);
+}
+
+// Once contexts are made no file is needed, and where none can be opened nothing fails: our wolfSSL
+// asks the kernel for entropy, while Debian's opens /dev/urandom.
+Test(tls, sessions_open_no_file)
+{
+#ifdef WOLFSSL_GETRANDOM
+    struct tls_context *server = server_with(both, 2), *from = client();
+    struct rlimit before, none;
+    struct tls_pair pair;
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    tls_pair_init(&pair, server, from, "localhost", SIZE_MAX);
+    // Criterion needs files too, so nothing is said until they are back.
+    setrlimit(RLIMIT_NOFILE, &none);
+    int opened = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    enum tls_result result = tls_pair_handshake(&pair);
+    bool echoed = result == TLS_DONE && tls_pair_echo(&pair, 3000);
+    setrlimit(RLIMIT_NOFILE, &before);
+    cr_expect_eq(opened, -1);
+    cr_expect_eq(result, TLS_DONE, "%s", tls_session_error(pair.server));
+    cr_expect(echoed);
+    tls_pair_fini(&pair);
+    tls_context_destroy(server);
+    tls_context_destroy(from);
+#endif
 }
 
 // A context may go while sessions of it are in any state.
