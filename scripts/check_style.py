@@ -40,6 +40,7 @@ COVERED_ELSEWHERE = {
     'codec/sha1_md': 'test_ws_handshake.c, in a build without TLS',
     'codec/sha1_wolfssl': 'test_ws_handshake.c',
     'codec/tls_context': 'test_tls.c',
+    'codec/tls_key': 'test_tls.c',
     'codec/tls_none': 'the build without TLS, in scripts/test',
     'conn/conn': 'tests/sim and tests/e2e/lifecycle.py',
     'conn/conn_http': 'tests/sim and tests/e2e/conformance.py',

@@ -363,11 +363,19 @@ RINGCAST_API bool ringcast_tls_accelerated(void);
 // Whether a client has to show a token.
 enum ringcast_auth { RINGCAST_AUTH_OFF, RINGCAST_AUTH_OPTIONAL, RINGCAST_AUTH_REQUIRED };
 
-// A JWK set (begins with '{'), a public key in PEM, or else a secret for HS256.
+// What a key's text is. What is neither a JWK set (which may hold secrets) nor a public key in PEM
+// has to be marked as a secret: taken for one by mistake, a public key would let everybody sign.
+enum ringcast_key_kind {
+    RINGCAST_KEY_PUBLIC, // a JWK set, or a public key in PEM
+    RINGCAST_KEY_SECRET, // for HS256, 32 to 1024 bytes; line ends behind it do not count
+};
+
+// What tokens are verified with.
 struct ringcast_key {
     const char *name; // for error messages
     const char *text;
     size_t text_bytes;
+    enum ringcast_key_kind kind;
 };
 
 // Who may open a WebSocket. Zeroed: everybody.
@@ -416,9 +424,10 @@ RINGCAST_API int ringcast_percent_decode(const char *text, size_t len, char *out
 RINGCAST_API const char *ringcast_request_peer(const struct ringcast_request *request,
                                                char text[RINGCAST_ADDRESS_BYTES]);
 
-// Who the client is, from its token or TLS certificate: `sub`, and the token's payload as JSON (""
-// for a certificate). Terminated. NULL: nobody knows, as always in on_http, which is not guarded,
-// and before ringcast_set_access (zeroed will do).
+// Who the client is, from its token or TLS certificate: `sub`, or the certificate's subject as RFC
+// 4514 writes it ("CN=alice,O=Example"); and the token's payload as JSON ("" for a certificate).
+// Terminated. NULL: nobody knows, as always in on_http, which is not guarded, and before
+// ringcast_set_access (zeroed will do).
 RINGCAST_API const char *ringcast_request_subject(const struct ringcast_request *request);
 RINGCAST_API const char *ringcast_request_claims(const struct ringcast_request *request);
 

@@ -2,6 +2,7 @@
 #include "codec/claims.h"
 
 #include "codec/utf8.h"
+#include "codec/x509_subject.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct claims_pattern {
     bool is_prefix;
 };
 
+_Static_assert(X509_SUBJECT_MAX_BYTES <= CLAIMS_SUB_MAX_BYTES, "every subject has to fit");
 _Static_assert(CLAIMS_NAME_MAX_BYTES <= UINT8_MAX, "a name's length must fit");
 
 // What is to be copied.

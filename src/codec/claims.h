@@ -44,9 +44,10 @@ enum claims_result { CLAIMS_OK, CLAIMS_BAD, CLAIMS_NO_MEMORY };
 MUST_USE enum claims_result claims_create(struct claims **claims, const char *payload, size_t len,
                                           const struct json_t *object, uint64_t exp_s);
 
-// From a certificate's subject: sub is the subject, every room is allowed, and nothing ends before
-// the connection does. Bad: empty, longer than CLAIMS_SUB_MAX_BYTES, not UTF-8, or with a NUL in
-// it.
+// From a certificate's subject (x509_subject.h): sub is the subject, every room is allowed, and
+// exp_s is 0: whoever knows the certificate's end may set it before the claims are shared. Bad:
+// empty, which is what stands for a subject that cannot be written; longer than
+// CLAIMS_SUB_MAX_BYTES, not UTF-8, or with a NUL in it.
 MUST_USE enum claims_result claims_from_subject(struct claims **claims, const char *subject,
                                                 size_t len);
 

@@ -2,6 +2,7 @@
 #include "codec/json_strict.h"
 
 #include "base/check.h"
+#include "base/rand.h"
 
 #include <jansson.h>
 
@@ -24,6 +25,14 @@ static bool depth_bounded(const char *text, size_t len)
             depth--;
     }
     return true;
+}
+
+void json_strict_seed(void)
+{
+    size_t seed = 0;
+    while (seed == 0) // which would mean: find one yourself
+        rand_entropy(&seed, sizeof seed);
+    json_object_seed(seed);
 }
 
 struct json_t *json_strict_parse(const char *text, size_t len, unsigned *line)

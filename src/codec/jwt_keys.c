@@ -152,6 +152,21 @@ int jwt_keys_add_pem(struct jwt_keys *keys, const char *text, size_t len,
     return status;
 }
 
+int jwt_keys_add_public(struct jwt_keys *keys, const char *text, size_t len,
+                        char error[JWT_KEYS_ERROR_BYTES])
+{
+    size_t blank = 0;
+    while (blank < len && memchr(" \t\r\n", text[blank], 4))
+        blank++;
+    if (blank < len && text[blank] == '{')
+        return jwt_keys_add_jwks(keys, text, len, error);
+    if (jwt_pem_looks_like(text, len))
+        return jwt_keys_add_pem(keys, text, len, error);
+    return refuse(error, "Give a JWKS, or a public key in PEM: this is neither. If it is a secret "
+                         "for HS256, say so: hs256:FILE in auth_keys, RINGCAST_KEY_SECRET in the "
+                         "library.");
+}
+
 int jwt_keys_add_secret(struct jwt_keys *keys, const void *secret, size_t len,
                         char error[JWT_KEYS_ERROR_BYTES])
 {

@@ -38,6 +38,11 @@ MUST_USE int jwt_keys_add_jwks(struct jwt_keys *keys, const char *text, size_t l
 MUST_USE int jwt_keys_add_pem(struct jwt_keys *keys, const char *text, size_t len,
                               char error[JWT_KEYS_ERROR_BYTES]);
 
+// Either of these two, whichever the text is. Anything else is refused, and never taken for a
+// secret: a public key in another coding, or the page of an error, would let everybody sign.
+MUST_USE int jwt_keys_add_public(struct jwt_keys *keys, const char *text, size_t len,
+                                 char error[JWT_KEYS_ERROR_BYTES]);
+
 // A secret for HS256, without a kid. Every byte counts: whoever reads a file has to take off the
 // line end that is not meant. Something that is a key in PEM or JSON is refused, since public keys
 // are known to everybody.

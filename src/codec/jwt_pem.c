@@ -2,6 +2,7 @@
 #include "codec/jwt_pem.h"
 
 #include "codec/base64url.h"
+#include "codec/der.h"
 
 #include <string.h>
 
@@ -9,22 +10,12 @@
 #define BEGIN_KEY BEGIN "PUBLIC KEY-----"
 #define END_KEY   "-----END PUBLIC KEY-----"
 
-#define DER_INTEGER    0x02
-#define DER_BIT_STRING 0x03
-#define DER_SEQUENCE   0x30
-
 // AlgorithmIdentifiers: rsaEncryption with NULL, id-ecPublicKey with secp256r1, id-Ed25519.
 static const uint8_t rsa_algorithm[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7,
                                         0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
 static const uint8_t p256_algorithm[] = {0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
                                          0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 static const uint8_t ed25519_algorithm[] = {0x06, 0x03, 0x2b, 0x65, 0x70};
-
-// Bytes that remain to be read.
-struct der {
-    const uint8_t *bytes;
-    size_t len;
-};
 
 static bool refuse(const char **error, const char *sentence)
 {
@@ -44,47 +35,6 @@ bool jwt_pem_looks_like(const char *text, size_t len)
 
 // --- DER
 
-// The length octets, in their shortest form (X.690, sections 8.1.3 and 10.1).
-static bool take_length(struct der *in, size_t *len)
-{
-    if (in->len == 0)
-        return false;
-    size_t octets = 0;
-    *len = in->bytes[0];
-    if (*len > 0x80) {
-        octets = *len & 0x7f;
-        if (octets > 2 || octets > in->len - 1)
-            return false;
-        *len = octets == 1 ? in->bytes[1] : (size_t)(in->bytes[1] << 8 | in->bytes[2]);
-        if (*len < (octets == 1 ? 0x80U : 0x100U))
-            return false;
-    } else if (*len == 0x80)
-        return false;
-    in->bytes += 1 + octets;
-    in->len -= 1 + octets;
-    return *len <= in->len;
-}
-
-static bool take(struct der *in, uint8_t tag, struct der *value)
-{
-    if (in->len == 0 || in->bytes[0] != tag)
-        return false;
-    in->bytes++;
-    in->len--;
-    size_t len;
-    if (!take_length(in, &len))
-        return false;
-    *value = (struct der){in->bytes, len};
-    in->bytes += len;
-    in->len -= len;
-    return true;
-}
-
-static bool take_last(struct der *in, uint8_t tag, struct der *value)
-{
-    return take(in, tag, value) && in->len == 0;
-}
-
 // A number that is not negative, in its shortest form.
 static bool is_natural(struct der number)
 {
@@ -103,8 +53,9 @@ static bool is_algorithm(struct der found, const uint8_t *expected, size_t len)
 static bool parse_rsa(struct der bits, struct jwt_key *key, const char **error)
 {
     struct der numbers, modulus, exponent;
-    if (!take_last(&bits, DER_SEQUENCE, &numbers) || !take(&numbers, DER_INTEGER, &modulus) ||
-        !take_last(&numbers, DER_INTEGER, &exponent) || !is_natural(modulus) ||
+    if (!der_take_last(&bits, DER_SEQUENCE, &numbers) ||
+        !der_take(&numbers, DER_INTEGER, &modulus) ||
+        !der_take_last(&numbers, DER_INTEGER, &exponent) || !is_natural(modulus) ||
         !is_natural(exponent))
         return refuse(error, "Export the RSA key again: it is not two positive numbers.");
     return jwt_key_rsa(key, modulus.bytes, modulus.len, exponent.bytes, exponent.len, error);
@@ -129,8 +80,8 @@ static bool parse_der(struct der in, struct jwt_key *key, const char **error)
 {
     struct der info, algorithm, bits;
     // The first octet of a BIT STRING says how many of the last one's bits are not used.
-    if (!take_last(&in, DER_SEQUENCE, &info) || !take(&info, DER_SEQUENCE, &algorithm) ||
-        !take_last(&info, DER_BIT_STRING, &bits) || bits.len == 0 || bits.bytes[0] != 0)
+    if (!der_take_last(&in, DER_SEQUENCE, &info) || !der_take(&info, DER_SEQUENCE, &algorithm) ||
+        !der_take_last(&info, DER_BIT_STRING, &bits) || bits.len == 0 || bits.bytes[0] != 0)
         return refuse(error, "Export the public key again: what stands between its BEGIN and END "
                              "lines is not the DER of one.");
     bits.bytes++;

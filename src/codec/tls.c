@@ -2,6 +2,7 @@
 //
 // Sessions: wolfSSL fed from the caller's memory and drained into it.
 #include "codec/tls_internal.h"
+#include "codec/x509_subject.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,9 @@ struct tls_session {
     uint32_t pending_len, pending_capacity;
     uint8_t *hello; // the first record as far as it has arrived, or NULL
     uint32_t hello_len, hello_capacity;
-    char *subject; // of the peer's certificate, or NULL
-    int error;     // wolfSSL's
+    char *subject;      // of the peer's certificate, or NULL
+    uint64_t expires_s; // that certificate's end, since 1970; 0: none
+    int error;          // wolfSSL's
     bool failed, closing, out_of_memory;
     bool spoken; // something has been sent, or waits to be
 };
@@ -119,12 +121,14 @@ int tls_session_verify(int good, WOLFSSL_X509_STORE_CTX *store)
     struct tls_session *session = store->userCtx;
     if (!good || store->error_depth != 0 || store->totalCerts == 0)
         return good;
+    char subject[X509_SUBJECT_MAX_BYTES + 1];
+    (void)x509_subject(store->certs->buffer, store->certs->length, subject); // "" when refused
+    free(session->subject);
+    session->subject = strdup(subject);
     DecodedCert certificate;
     wc_InitDecodedCert(&certificate, store->certs->buffer, store->certs->length, NULL);
-    if (wc_ParseCert(&certificate, CERT_TYPE, NO_VERIFY, NULL) == 0) {
-        free(session->subject);
-        session->subject = strndup(certificate.subject, TLS_SUBJECT_MAX);
-    }
+    if (wc_ParseCert(&certificate, CERT_TYPE, NO_VERIFY, NULL) == 0)
+        session->expires_s = tls_not_after_s(&certificate);
     wc_FreeDecodedCert(&certificate);
     return session->subject != NULL;
 }
@@ -202,9 +206,9 @@ static bool collect_hello(struct tls_session *session, const uint8_t **cursor, c
 // the connection end would try again and again.
 static void say_something(struct tls_session *session)
 {
-    static const char handshake_failure[] = {21, 3, 3, 0, 2, 2, 40};
+    static const char alert[] = {21, 3, 3, 0, 2, 2, 40}; // handshake_failure
     if (!session->spoken && session->context && !session->context->is_client)
-        (void)keep_pending(session, handshake_failure, sizeof handshake_failure);
+        (void)keep_pending(session, alert, sizeof alert);
 }
 
 static enum tls_result fail(struct tls_session *session, int error)
@@ -326,6 +330,11 @@ void tls_close(struct tls_session *session)
 const char *tls_session_subject(const struct tls_session *session)
 {
     return session->subject;
+}
+
+uint64_t tls_session_subject_expires_s(const struct tls_session *session)
+{
+    return session->expires_s;
 }
 
 const char *tls_session_error(const struct tls_session *session)

@@ -35,19 +35,17 @@ struct tls_options {
     unsigned certificate_count;
     const char *client_ca; // PEM of who may sign client certificates; NULL: none are asked for
     size_t client_ca_bytes;
-    bool client_required;          // else a client without a certificate is let in
-    bool tls13_only;               // else 1.2 as well
-    uint32_t ticket_lifetime_s;    // 0: no tickets
-    uint8_t ticket_secret[32];     // the same on all shards
-    uint64_t ticket_secret_made_s; // when; seconds since 1970
-    bool ticket_secret_is_shared;  // with other processes: keys are derived by time alone
+    bool client_required;         // else a client without a certificate is let in
+    bool tls13_only;              // else 1.2 as well
+    uint32_t ticket_lifetime_s;   // 0: no tickets
+    uint8_t ticket_secret[32];    // the same on all shards
+    bool ticket_secret_is_shared; // with other processes: keys are derived by time alone
 };
 
 #define TLS_CERTIFICATES_MAX 16
 #ifndef TLS_RECORD_MAX_BYTES
 #define TLS_RECORD_MAX_BYTES 16384 // of plaintext (RFC 8446, section 5.1)
 #endif
-#define TLS_SUBJECT_MAX 256
 
 // False in a build without TLS: then nothing below may be called but tls_context_create, which
 // fails.
@@ -72,6 +70,11 @@ void tls_ticket_secret(const void *bytes, size_t len, uint8_t secret[32]);
 
 // What time it is: chooses the ticket keys. Once a tick or so.
 void tls_context_set_time(struct tls_context *context, uint64_t now_s);
+
+// Takes over the tickets of the context that this one replaces, if both have a secret of their own
+// and the same lifetime: then a change of certificates does not end sessions, and nobody has to
+// keep what the keys were made of.
+void tls_context_inherit(struct tls_context *context, const struct tls_context *before);
 
 // When the first of the certificates ends, in seconds since 1970; 0 when unknown.
 uint64_t tls_context_expires_s(const struct tls_context *context);
@@ -128,8 +131,12 @@ size_t tls_pending_bytes(const struct tls_session *session);
 // Queues close_notify, once.
 void tls_close(struct tls_session *session);
 
-// The subject of the peer's verified certificate, or NULL. Until tls_session_destroy.
+// The subject of the peer's verified certificate, as x509_subject.h writes it; "" when that refuses
+// it, so that nobody can be told by it; NULL: no certificate was shown. Until tls_session_destroy.
 const char *tls_session_subject(const struct tls_session *session);
+
+// When that certificate ends, in seconds since 1970; 0: there is none.
+uint64_t tls_session_subject_expires_s(const struct tls_session *session);
 
 // For logs: what went wrong; "TLSv1.3"; "TLS_AES_128_GCM_SHA256".
 const char *tls_session_error(const struct tls_session *session);

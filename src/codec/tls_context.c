@@ -95,7 +95,7 @@ static int complain(char *error, size_t error_bytes, const char *name, const cha
     return -EINVAL;
 }
 
-static uint64_t not_after_s(const DecodedCert *certificate)
+uint64_t tls_not_after_s(const DecodedCert *certificate)
 {
     const byte *date;
     byte format;
@@ -123,7 +123,7 @@ static int take_names(struct tls_identity *identity, const DecodedCert *certific
     return fits ? 0 : -ENOMEM;
 }
 
-// Reads the leaf: whom it is for and until when.
+// Reads the leaf: whom it is for, until when, and whether the key is its own.
 static int read_leaf(struct tls_context *context, struct tls_identity *identity,
                      const struct tls_certificate *from, char *error, size_t error_bytes)
 {
@@ -142,10 +142,15 @@ static int read_leaf(struct tls_context *context, struct tls_identity *identity,
     // An expired certificate is complained of at start-up but served: that is the operator's
     // choice.
     if (result == 0 || result == ASN_AFTER_DATE_E || result == ASN_BEFORE_DATE_E) {
-        uint64_t expires_s = not_after_s(&certificate);
+        uint64_t expires_s = tls_not_after_s(&certificate);
         if (expires_s && (!context->expires_s || expires_s < context->expires_s))
             context->expires_s = expires_s;
-        result = take_names(identity, &certificate);
+        result = tls_key_matches(from->key, from->key_bytes, &certificate)
+                     ? take_names(identity, &certificate)
+                     : complain(error, error_bytes, from->name,
+                                "the private key is not this certificate's: give the files in "
+                                "pairs",
+                                0);
     } else {
         result =
             complain(error, error_bytes, from->name, "is not a certificate we can read", result);
@@ -169,9 +174,6 @@ static int load_certificate(struct tls_context *context, struct tls_identity *id
     if (result != WOLFSSL_SUCCESS)
         return complain(error, error_bytes, from->name,
                         "its key is not an unencrypted RSA or P-256 private key in PEM", result);
-    if (wolfSSL_CTX_check_private_key(ctx) != WOLFSSL_SUCCESS)
-        return complain(error, error_bytes, from->name,
-                        "the private key is not this certificate's: give the files in pairs", 0);
     return read_leaf(context, identity, from, error, error_bytes);
 }
 
@@ -219,6 +221,14 @@ void tls_context_set_time(struct tls_context *context, uint64_t now_s)
 {
     if (context->ticket_lifetime_s)
         tls_tickets_advance(&context->tickets, now_s);
+}
+
+void tls_context_inherit(struct tls_context *context, const struct tls_context *before)
+{
+    // What is shared is as good as new; with another lifetime the epochs are others.
+    if (context->ticket_lifetime_s && context->ticket_lifetime_s == before->ticket_lifetime_s &&
+        !context->tickets.shared && !before->tickets.shared)
+        context->tickets = before->tickets;
 }
 
 uint64_t tls_context_expires_s(const struct tls_context *context)
@@ -301,8 +311,7 @@ int tls_context_create(struct tls_context **out, const struct tls_options *optio
     context->ticket_lifetime_s = options->client_ca ? 0 : options->ticket_lifetime_s;
     if (context->ticket_lifetime_s)
         tls_tickets_init(&context->tickets, options->ticket_secret,
-                         options->ticket_secret_is_shared, options->ticket_lifetime_s,
-                         options->ticket_secret_made_s, now_s);
+                         options->ticket_secret_is_shared, options->ticket_lifetime_s, now_s);
     int result = 0;
     for (unsigned i = 0; !result && i < options->certificate_count; i++)
         result = make_identity(context, options, i, error, error_bytes);
@@ -312,6 +321,21 @@ int tls_context_create(struct tls_context **out, const struct tls_options *optio
     }
     *out = context;
     return 0;
+}
+
+static int set_server_check(struct tls_context *context, WOLFSSL_CTX *ctx,
+                            const struct tls_client_options *options, char *error,
+                            size_t error_bytes)
+{
+    // Said in either case: what holds otherwise depends on how wolfSSL was built.
+    wolfSSL_CTX_set_verify(ctx, options->ca ? WOLFSSL_VERIFY_PEER : WOLFSSL_VERIFY_NONE, NULL);
+    context->checks_peer = options->ca;
+    if (!options->ca ||
+        wolfSSL_CTX_load_verify_buffer(ctx, (const byte *)options->ca, (long)options->ca_bytes,
+                                       WOLFSSL_FILETYPE_PEM) == WOLFSSL_SUCCESS)
+        return 0;
+    return complain(error, error_bytes, "the trusted authorities",
+                    "the file has to hold certificates in PEM", 0);
 }
 
 int tls_client_context_create(struct tls_context **out, const struct tls_client_options *options,
@@ -336,15 +360,8 @@ int tls_client_context_create(struct tls_context **out, const struct tls_client_
     if (!result && options->certificate)
         result = load_certificate(context, &context->identities[0], options->certificate, error,
                                   error_bytes);
-    if (!result && !options->ca) {
-        wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_NONE, NULL);
-    } else if (!result) {
-        context->checks_peer = true;
-        if (wolfSSL_CTX_load_verify_buffer(ctx, (const byte *)options->ca, (long)options->ca_bytes,
-                                           WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS)
-            result = complain(error, error_bytes, "the trusted authorities",
-                              "the file has to hold certificates in PEM", 0);
-    }
+    if (!result)
+        result = set_server_check(context, ctx, options, error, error_bytes);
     if (result) {
         tls_context_destroy(context);
         return result;
@@ -366,6 +383,7 @@ void tls_context_unref(struct tls_context *context)
             free(name);
         }
     }
+    explicit_bzero(context, sizeof *context); // the tickets' keys
     free(context);
 }
 

@@ -10,6 +10,8 @@
 
 #include <wolfssl/ssl.h>
 
+struct DecodedCert;
+
 #define TLS_NAME_MAX_BYTES 255
 
 // One name that a certificate is for; "*.example.com" stands for any one label.
@@ -38,6 +40,12 @@ struct tls_context {
 WOLFSSL_CTX *tls_context_choose(const struct tls_context *context, const char *name, size_t len);
 
 void tls_context_unref(struct tls_context *context);
+
+// When it ends, in seconds since 1970; 0: that cannot be told.
+uint64_t tls_not_after_s(const struct DecodedCert *certificate);
+
+// Whether the private key in PEM belongs to the certificate: RSA, EC and Ed25519; false for others.
+bool tls_key_matches(const char *pem, size_t len, const struct DecodedCert *certificate);
 
 // wolfSSL's callbacks; their context is the session.
 int tls_session_receive(WOLFSSL *ssl, char *bytes, int len, void *session);

@@ -43,36 +43,74 @@ static void make_key(const struct tls_tickets *tickets, uint64_t epoch, struct t
     key->valid = true;
 }
 
-static void step(struct tls_tickets *tickets)
+// Replaces a secret by what is hashed from it.
+static void hash_on(uint8_t secret[TLS_TICKET_SECRET_BYTES], const char *label, uint64_t number)
 {
     uint8_t next[WC_SHA256_DIGEST_SIZE];
-    if (!tickets->shared) {
-        derive(tickets->secret, "ticket chain", tickets->epoch, next);
-        memcpy(tickets->secret, next, sizeof next);
-    }
+    derive(secret, label, number, next);
+    memcpy(secret, next, sizeof next);
+    explicit_bzero(next, sizeof next);
+}
+
+static void enter_block(struct tls_tickets *tickets, uint64_t block)
+{
+    derive(tickets->next_block, "ticket block", block, tickets->secret);
+    hash_on(tickets->next_block, "next ticket block", block);
+}
+
+static void step(struct tls_tickets *tickets)
+{
     tickets->epoch++;
-    tickets->previous = tickets->current;
-    make_key(tickets, tickets->epoch, &tickets->current);
+    if (tickets->epoch % TLS_TICKET_BLOCK_EPOCHS == 0)
+        enter_block(tickets, tickets->epoch / TLS_TICKET_BLOCK_EPOCHS);
+    else
+        hash_on(tickets->secret, "ticket chain", tickets->epoch);
+}
+
+// Leaves out the blocks before that of this epoch.
+static void skip_blocks(struct tls_tickets *tickets, uint64_t epoch)
+{
+    uint64_t block = tickets->epoch / TLS_TICKET_BLOCK_EPOCHS;
+    while (block < epoch / TLS_TICKET_BLOCK_EPOCHS)
+        enter_block(tickets, ++block);
+    tickets->epoch = block * TLS_TICKET_BLOCK_EPOCHS;
 }
 
 void tls_tickets_init(struct tls_tickets *tickets, const uint8_t secret[TLS_TICKET_SECRET_BYTES],
-                      bool shared, uint32_t lifetime_s, uint64_t made_s, uint64_t now_s)
+                      bool shared, uint32_t lifetime_s, uint64_t now_s)
 {
     memset(tickets, 0, sizeof *tickets);
-    memcpy(tickets->secret, secret, TLS_TICKET_SECRET_BYTES);
     tickets->shared = shared;
     tickets->lifetime_s = lifetime_s;
-    // A shared secret's epochs count from 1970, one back so that the previous key exists too.
-    uint64_t now = now_s / lifetime_s;
-    tickets->epoch = shared ? now - (now > 0) : made_s / lifetime_s;
+    tickets->epoch = now_s / lifetime_s;
+    if (shared) {
+        memcpy(tickets->secret, secret, TLS_TICKET_SECRET_BYTES);
+        if (tickets->epoch)
+            make_key(tickets, tickets->epoch - 1, &tickets->previous);
+    } else {
+        memcpy(tickets->next_block, secret, TLS_TICKET_SECRET_BYTES);
+        enter_block(tickets, tickets->epoch / TLS_TICKET_BLOCK_EPOCHS);
+    }
     make_key(tickets, tickets->epoch, &tickets->current);
-    tls_tickets_advance(tickets, now_s);
 }
 
 void tls_tickets_advance(struct tls_tickets *tickets, uint64_t now_s)
 {
-    while (tickets->epoch < now_s / tickets->lifetime_s)
+    uint64_t epoch = now_s / tickets->lifetime_s;
+    if (epoch <= tickets->epoch)
+        return;
+    if (tickets->shared)
+        tickets->epoch = epoch - 1;
+    else if (epoch - tickets->epoch > 2 * TLS_TICKET_BLOCK_EPOCHS)
+        skip_blocks(tickets, epoch - 1);
+    while (tickets->epoch < epoch - 1)
         step(tickets);
+    make_key(tickets, tickets->epoch, &tickets->previous);
+    if (tickets->shared)
+        tickets->epoch++;
+    else
+        step(tickets);
+    make_key(tickets, tickets->epoch, &tickets->current);
 }
 
 static int start(Aes *aes, const struct tls_ticket_key *key)

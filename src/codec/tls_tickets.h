@@ -3,9 +3,17 @@
 // The keys that session tickets are sealed with (RFC 8446, section 4.6.1; RFC 5077, section 4).
 // Time is cut into epochs of the tickets' lifetime; a ticket is sealed with its epoch's key and is
 // good in that epoch and the next. All shards derive the same keys from one secret without talking
-// to each other. A secret of our own is a chain: each epoch's is hashed from the one before, which
-// is forgotten, so that old tickets stay closed whatever becomes known later. A secret shared with
-// other processes stays as it is, for they may start at any time.
+// to each other.
+//
+// A secret of our own is a chain: each epoch's is hashed from the one before, which is forgotten
+// when the time of the next comes to be known (tls_tickets_advance), and so is what the chain began
+// with. From then on tickets that are two epochs old stay closed, whatever becomes known. Sixteen
+// thousand epochs are a block with a chain of its own, whose beginning is hashed from the beginning
+// of the block before: a clock that jumps costs a hash per block, and all shards still agree,
+// however they came there.
+//
+// A secret shared with other processes stays as it is, for they may start at any time: who learns
+// it opens all that was ever sealed with it.
 //
 // Thread: a copy per shard.
 #pragma once
@@ -25,17 +33,22 @@ struct tls_ticket_key {
 
 struct tls_tickets {
     uint8_t secret[TLS_TICKET_SECRET_BYTES]; // of `epoch`, or the shared one
+    uint8_t
+        next_block[TLS_TICKET_SECRET_BYTES]; // of our own secret: what the next block begins with
     bool shared;
     uint32_t lifetime_s;
     uint64_t epoch;
     struct tls_ticket_key current, previous;
 };
 
-// made_s: when a secret of our own was made: its chain starts there.
-void tls_tickets_init(struct tls_tickets *tickets, const uint8_t secret[TLS_TICKET_SECRET_BYTES],
-                      bool shared, uint32_t lifetime_s, uint64_t made_s, uint64_t now_s);
+#define TLS_TICKET_BLOCK_EPOCHS 16384
 
-// Goes on to the epoch of this time; never back.
+// A chain of our own begins now: copies that are to agree have to be given the same time.
+void tls_tickets_init(struct tls_tickets *tickets, const uint8_t secret[TLS_TICKET_SECRET_BYTES],
+                      bool shared, uint32_t lifetime_s, uint64_t now_s);
+
+// Goes on to the epoch of this time; never back. At most 2 * TLS_TICKET_BLOCK_EPOCHS hashes, and
+// two for each block that is passed over.
 void tls_tickets_advance(struct tls_tickets *tickets, uint64_t now_s);
 
 // Seals in place with the current key.

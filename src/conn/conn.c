@@ -432,9 +432,18 @@ static void on_eof(void *context, struct link *link)
     // ENDING: what is queued is still sent; the link closes by itself then.
 }
 
-static void on_failed(void *context, struct link *link, enum close_reason reason)
+static void on_failed(void *context, struct link *link, enum close_reason reason, const char *why)
 {
-    conn_end(context, conn_of_link(link), reason, true);
+    struct conns *conns = context;
+    struct conn *conn = conn_of_link(link);
+    char text[CONN_ADDRESS_BYTES];
+    if (reason == CLOSE_REASON_PROXY) {
+        log_info("PROXY header refused client=%s: %s", conn_address(conn, text), why);
+        link_abort(conns->net, link, reason);
+    } else {
+        log_info("TLS failed client=%s: %s", conn_address(conn, text), why);
+        conn_end(conns, conn, reason, true);
+    }
 }
 
 static void on_slow(void *context, struct link *link, enum close_reason reason)

@@ -40,13 +40,14 @@ static bool let_in(struct conns *conns, struct conn *conn)
     struct claims *claims;
     if (!conns->gate)
         return true;
+    struct gate_client client = {conn->has_tls, net_subject(conns->net, &conn->link),
+                                 net_subject_expires_s(conns->net, &conn->link)};
     struct gate_answer answer =
-        gate_judge(conns->gate, conn->http, net_subject(conns->net, &conn->link),
-                   conns->net->unix_ms / 1000, &claims);
+        gate_judge(conns->gate, conn->http, &client, conns->net->unix_ms / 1000, &claims);
     if (answer.status) {
-        char client[CONN_ADDRESS_BYTES];
+        char address[CONN_ADDRESS_BYTES];
         count_refusal(conns, &answer);
-        log_info("handshake refused client=%s status=%d reason=%s", conn_address(conn, client),
+        log_info("handshake refused client=%s status=%d reason=%s", conn_address(conn, address),
                  answer.status, answer.reason);
         // RFC 6750, section 3.1: who has shown no token is not told of an error.
         conn_http_refuse_with(conns, conn, answer.status,

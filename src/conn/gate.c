@@ -23,11 +23,11 @@ static struct gate_answer refuse(int status, const char *reason, const char *tex
     return (struct gate_answer){.status = status, .reason = reason, .text = text};
 }
 
-static bool origin_allowed(const struct gate *gate, const struct http_parser *http)
+static bool origin_allowed(const struct gate *gate, const struct http_parser *http, bool has_tls)
 {
     const struct http_request *request = &http->request;
     return origins_allow(&gate->origins, http_text(http, request->origin), request->origin.len,
-                         http_text(http, request->host), request->host.len);
+                         http_text(http, request->host), request->host.len, has_tls);
 }
 
 struct token {
@@ -88,28 +88,41 @@ static struct gate_answer judge_subject(const char *subject, struct claims **cla
     if (result == CLAIMS_NO_MEMORY)
         return refuse(503, "no_memory", "Try again later: the server is out of memory.");
     return refuse(403, "bad_subject",
-                  "Show a certificate whose subject is UTF-8 of at most 256 bytes.");
+                  "Show a certificate with a subject: UTF-8, without control characters, "
+                  "at most 256 bytes as RFC 4514 writes it.");
 }
 
-struct gate_answer gate_judge(const struct gate *gate, const struct http_parser *http,
-                              const char *subject, uint64_t unix_s, struct claims **claims)
+static struct gate_answer judge(const struct gate *gate, const struct http_parser *http,
+                                const struct gate_client *client, uint64_t unix_s,
+                                struct claims **claims)
 {
     struct token token;
-    *claims = NULL;
-    if (!origin_allowed(gate, http))
+    if (!origin_allowed(gate, http, client->has_tls))
         return refuse(403, "origin", "Connect from a page of an origin that this server allows.");
     if (gate->auth == GATE_OFF)
-        return subject ? judge_subject(subject, claims) : welcome;
+        return client->subject ? judge_subject(client->subject, claims) : welcome;
     find_token(http, &token);
     if (token.twice)
         return refuse(400, "two_tokens",
                       "Send the token once: as Authorization: Bearer, or as ?token=.");
     if (token.text)
         return judge_token(gate, &token, unix_s, claims);
-    if (subject)
-        return judge_subject(subject, claims);
+    if (client->subject)
+        return judge_subject(client->subject, claims);
     if (gate->auth == GATE_OPTIONAL)
         return welcome;
     return refuse(401, "no_token",
                   "Send a token: as Authorization: Bearer, or as ?token= in the address.");
+}
+
+struct gate_answer gate_judge(const struct gate *gate, const struct http_parser *http,
+                              const struct gate_client *client, uint64_t unix_s,
+                              struct claims **claims)
+{
+    *claims = NULL;
+    struct gate_answer answer = judge(gate, http, client, unix_s, claims);
+    uint64_t end_s = client->subject_expires_s;
+    if (*claims && end_s && (!(*claims)->exp_s || end_s < (*claims)->exp_s))
+        (*claims)->exp_s = end_s;
+    return answer;
 }

@@ -31,8 +31,16 @@ struct gate_answer {
     bool bad_token;     // 401 though there was a token
 };
 
-// Judges an upgrade. subject: of the client's TLS certificate, or NULL; it counts as who the client
-// is where there is no token. On status 0, *claims belongs to the caller; NULL: nothing is known of
-// the client, and nothing is forbidden.
+// What the connection says of the client.
+struct gate_client {
+    bool has_tls;
+    const char *subject;        // of its TLS certificate, or NULL
+    uint64_t subject_expires_s; // when that ends, Unix time; 0: never
+};
+
+// Judges an upgrade. The subject counts as who the client is where there is no token; where there
+// is one, the claims end with what ends first. On status 0, *claims belongs to the caller; NULL:
+// nothing is known of the client, and nothing is forbidden.
 struct gate_answer gate_judge(const struct gate *gate, const struct http_parser *http,
-                              const char *subject, uint64_t unix_s, struct claims **claims);
+                              const struct gate_client *client, uint64_t unix_s,
+                              struct claims **claims);

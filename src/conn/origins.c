@@ -101,13 +101,22 @@ static bool matches(const char *item, const char *origin, size_t len)
            strncasecmp(host + 1, origin + len - tail, tail) == 0;
 }
 
+static bool is_same(const char *origin, size_t len, const char *host, size_t host_len, bool has_tls)
+{
+    const char *from = host_of(origin, len);
+    if (!from || !equal(from, len - (size_t)(from - origin), host, host_len))
+        return false;
+    size_t scheme_len = (size_t)(from - origin);
+    return equal(origin, scheme_len, "https://", 8) ||
+           (!has_tls && equal(origin, scheme_len, "http://", 7));
+}
+
 bool origins_allow(const struct origins *origins, const char *origin, size_t origin_len,
-                   const char *host, size_t host_len)
+                   const char *host, size_t host_len, bool has_tls)
 {
     if (origin_len == 0 || (origins->count == 0 && !origins->same))
         return true;
-    const char *from = host_of(origin, origin_len);
-    if (origins->same && from && equal(from, origin_len - (size_t)(from - origin), host, host_len))
+    if (origins->same && is_same(origin, origin_len, host, host_len, has_tls))
         return true;
     for (unsigned i = 0; i < origins->count; i++)
         if (matches(origins->item[i], origin, origin_len))

@@ -7,7 +7,10 @@
 //   https://example.org, https://*.example.org, http://localhost:3000, same
 //
 // A star in front of a host stands for one or more labels. `same`: the page came from this server,
-// which is when the origin's host and port are those of the Host header. An empty list allows all.
+// which is when the origin's host and port are those of the Host header, and its scheme is https
+// or, where the connection has no TLS, http. A page of http could be anybody's on the way, and must
+// not get at what is kept for https. That of https may come to a connection without TLS, since TLS
+// may end at a balancer; on such a connection pages of both are taken. An empty list allows all.
 #pragma once
 
 #include "base/check.h"
@@ -28,4 +31,4 @@ MUST_USE int origins_parse(struct origins *origins, const char *text, char *erro
 
 // Both as sent. origin_len 0: none was sent.
 bool origins_allow(const struct origins *origins, const char *origin, size_t origin_len,
-                   const char *host, size_t host_len);
+                   const char *host, size_t host_len, bool has_tls);

@@ -74,11 +74,9 @@ struct ringcast {
     size_t send_memory_bytes;
     struct ip_nets proxies;           // load balancers
     struct address_limits *addresses; // or NULL
-    uint8_t ticket_secret[32];        // of TLS, unless the program brings one
-    uint64_t ticket_secret_made_s;
-    bool has_tls;                   // ringcast_set_tls was called
-    _Atomic uint64_t tls_expires_s; // when the first certificate ends, since 1970; 0: no TLS
-    struct mpsc reaped;             // struct embed_reaped, for ringcast_sweep_idle
+    bool has_tls;                     // ringcast_set_tls was called
+    _Atomic uint64_t tls_expires_s;   // when the first certificate ends, since 1970; 0: no TLS
+    struct mpsc reaped;               // struct embed_reaped, for ringcast_sweep_idle
     _Atomic uint32_t reaped_count;
     pthread_mutex_t sweep_lock;       // of who asks for them
     struct mpsc_node *sweeping;       // taken from `reaped`, and not given to anybody yet

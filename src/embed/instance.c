@@ -4,7 +4,7 @@
 #include "embed/embed.h"
 
 #include "base/rand.h"
-#include "codec/tls.h"
+#include "codec/json_strict.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -208,8 +208,7 @@ int ringcast_create(struct ringcast **out, const struct ringcast_options *option
     sem_init(&rc->go, 0, 0);
     pthread_mutex_init(&rc->sweep_lock, NULL);
     rc->started_ms = rc->options.clock_ms();
-    rand_entropy(rc->ticket_secret, sizeof rc->ticket_secret);
-    rc->ticket_secret_made_s = rc->options.clock_unix_ms() / 1000;
+    json_strict_seed();
     const struct log_sink *before = log_set_sink(&rc->sink);
     result = make(rc, options, error, error_bytes);
     log_set_sink(before);
@@ -277,7 +276,6 @@ void ringcast_destroy(struct ringcast *rc)
     sem_destroy(&rc->go);
     pthread_mutex_destroy(&rc->sweep_lock);
     log_set_sink(before);
-    explicit_bzero(rc->ticket_secret, sizeof rc->ticket_secret);
     free(rc);
 }
 

@@ -4,6 +4,7 @@
 #include "embed/embed.h"
 
 #include "base/clock.h"
+#include "base/rand.h"
 #include "codec/tls.h"
 #include "conn/gate.h"
 
@@ -44,13 +45,11 @@ static int complain(char *error, size_t error_bytes, const char *sentence)
 
 // --- TLS
 
-static int take_ticket_key(const struct ringcast *rc, const struct ringcast_tls *tls,
-                           struct tls_options *options, char *error, size_t error_bytes)
+static int take_ticket_key(const struct ringcast_tls *tls, struct tls_options *options, char *error,
+                           size_t error_bytes)
 {
-    if (rc) {
-        memcpy(options->ticket_secret, rc->ticket_secret, sizeof options->ticket_secret);
-        options->ticket_secret_made_s = rc->ticket_secret_made_s;
-    }
+    // Of our own; shards that have one already keep it (tls_context_inherit).
+    rand_entropy(options->ticket_secret, sizeof options->ticket_secret);
     if (!tls->ticket_key)
         return 0;
     if (tls->ticket_key_bytes < TICKET_KEY_MIN_BYTES) {
@@ -145,7 +144,7 @@ int ringcast_set_tls(struct ringcast *rc, const struct ringcast_tls *tls, char *
     if (!result)
         result = take_certificates(tls, &options, certificates, error, error_bytes);
     if (!result)
-        result = take_ticket_key(rc, tls, &options, error, error_bytes);
+        result = take_ticket_key(tls, &options, error, error_bytes);
     if (!result)
         result = make_contexts(rc, &options, contexts, error, error_bytes);
     explicit_bzero(&options, sizeof options);
@@ -158,22 +157,21 @@ int ringcast_set_tls(struct ringcast *rc, const struct ringcast_tls *tls, char *
 
 // --- Access
 
-// What it is shows in its first characters; a secret is all of it but a line end, which an editor
-// puts there.
+// A secret is all of the text but a line end, which an editor puts there.
 static int add_key(struct jwt_keys *keys, const struct ringcast_key *key,
                    char reason[JWT_KEYS_ERROR_BYTES])
 {
-    const char *text = key->text;
-    size_t len = key->text_bytes, blank = 0;
-    while (blank < len && memchr(" \t\r\n", text[blank], 4))
-        blank++;
-    if (blank < len && text[blank] == '{')
-        return jwt_keys_add_jwks(keys, text, len, reason);
-    if (len - blank >= 10 && memcmp(text + blank, "-----BEGIN", 10) == 0)
-        return jwt_keys_add_pem(keys, text, len, reason);
-    while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-        len--;
-    return jwt_keys_add_secret(keys, text, len, reason);
+    size_t len = key->text_bytes;
+    switch (key->kind) {
+    case RINGCAST_KEY_PUBLIC:
+        return jwt_keys_add_public(keys, key->text, len, reason);
+    case RINGCAST_KEY_SECRET:
+        while (len && (key->text[len - 1] == '\n' || key->text[len - 1] == '\r'))
+            len--;
+        return jwt_keys_add_secret(keys, key->text, len, reason);
+    }
+    snprintf(reason, JWT_KEYS_ERROR_BYTES, "kind must be one of enum ringcast_key_kind");
+    return -EINVAL;
 }
 
 static int add_keys(struct gate *gate, const struct ringcast_access *access, char *error,
@@ -183,7 +181,7 @@ static int add_keys(struct gate *gate, const struct ringcast_access *access, cha
     if (access->key_count == 0)
         return complain(error, error_bytes,
                         "tokens need keys: a JWK set, a public key in PEM, or a secret of at least "
-                        "32 bytes");
+                        "32 bytes that is marked as one");
     gate->keys = jwt_keys_create();
     if (!gate->keys)
         return -ENOMEM;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "net/front.h"
 
-#include "base/log.h"
 #include "codec/proxy_parse.h"
 #include "net/backlog.h"
 #include "net/net.h"
@@ -55,6 +54,12 @@ const char *net_subject(const struct net *net, const struct link *link)
     return front && front->tls ? tls_session_subject(front->tls) : NULL;
 }
 
+uint64_t net_subject_expires_s(const struct net *net, const struct link *link)
+{
+    const struct front *front = link->front ? front_of(net, link) : NULL;
+    return front && front->tls ? tls_session_subject_expires_s(front->tls) : 0;
+}
+
 static void stop_waiting(struct front *front)
 {
     if (list_linked(&front->node))
@@ -98,7 +103,7 @@ static void fail(struct net *net, struct front *front)
     counter_add(front->stage == FRONT_OPEN ? &net->counters.tls_errors
                                            : &net->counters.tls_handshakes_failed,
                 1);
-    net->ops->on_failed(net->context, front->link, CLOSE_REASON_TLS);
+    net->ops->on_failed(net->context, front->link, CLOSE_REASON_TLS, tls_session_error(front->tls));
 }
 
 static void read_records(struct net *net, struct front *front, const uint8_t *cursor,
@@ -129,8 +134,6 @@ static void step(struct net *net, struct front *front, const uint8_t *bytes, siz
 {
     const uint8_t *cursor = bytes, *end = bytes + len;
     net->handshake_budget--;
-    if (net->tls)
-        tls_context_set_time(net->tls, net->unix_ms / 1000); // which ticket keys are good
     switch (tls_handshake(front->tls, &cursor, end)) {
     case TLS_DONE:
         front->stage = FRONT_OPEN;
@@ -194,9 +197,8 @@ static bool read_proxy(struct net *net, struct front *front, const uint8_t **cur
     case PROXY_INCOMPLETE:
         return false;
     case PROXY_BAD:
-        log_info("PROXY header refused: %s", error);
         counter_add(&net->counters.proxy_headers_refused, 1);
-        link_abort(net, link, CLOSE_REASON_PROXY);
+        net->ops->on_failed(net->context, link, CLOSE_REASON_PROXY, error);
         return false;
     case PROXY_COMPLETE:
         break;

@@ -76,8 +76,9 @@ struct link_ops {
     void (*on_eof)(void *context, struct link *link);
     // The outbound limit is exceeded; what was queued is gone. May send a last word and link_end.
     void (*on_slow)(void *context, struct link *link, enum close_reason reason);
-    // TLS broke: what the session still has to say goes out. Has to link_end or link_abort.
-    void (*on_failed)(void *context, struct link *link, enum close_reason reason);
+    // What came in is refused before anybody has seen it; `why` is for a log. TLS: has to link_end,
+    // so that what the session still has to say goes out. A PROXY header: has to link_abort.
+    void (*on_failed)(void *context, struct link *link, enum close_reason reason, const char *why);
     // The link has fallen behind (its backlog was empty before).
     void (*on_behind)(void *context, struct link *link);
     // Last call for this connection: leave rooms, free what belongs to it.

@@ -27,8 +27,10 @@ static int prepare_fronts(struct net *net, bool tls)
 void net_set_tls(struct net *net, struct tls_context *tls)
 {
     CHECK(net->fronts && tls);
-    if (net->tls)
+    if (net->tls) {
+        tls_context_inherit(tls, net->tls);
         tls_context_destroy(net->tls);
+    }
     net->tls = tls;
 }
 
@@ -95,6 +97,8 @@ void net_begin_tick(struct net *net, uint64_t now_ms, uint64_t unix_ms)
     net->now_ms = now_ms;
     net->unix_ms = unix_ms;
     net->handshake_budget = NET_HANDSHAKES_PER_TICK;
+    if (net->tls)
+        tls_context_set_time(net->tls, unix_ms / 1000); // which ticket keys are good
 }
 
 static bool ending_needs_tick(const struct net *net)

@@ -131,12 +131,15 @@ void net_bury(struct net *net);
 // Something is to be done even if nothing completes: the next tick must not wait.
 bool net_busy(const struct net *net);
 
-// What new TLS connections are to use from now on. Owner: takes the context; destroys the one
-// before.
+// What new TLS connections are to use from now on; it inherits the tickets of the one before.
+// Owner: takes the context; destroys the one before.
 void net_set_tls(struct net *net, struct tls_context *tls);
 
-// The subject of the client's TLS certificate, or NULL. Until the link ends.
+// The subject of the client's TLS certificate (tls_session_subject), or NULL. Until the link ends.
 const char *net_subject(const struct net *net, const struct link *link);
+
+// When that certificate ends, in seconds since 1970; 0: there is none.
+uint64_t net_subject_expires_s(const struct net *net, const struct link *link);
 
 // --- Queueing output
 

@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define KEY_FILE_MAX_BYTES (1 << 20)
 #define KEY_FILES_MAX      64
+
+#define SECRET_MARK       "hs256:"
+#define SECRET_MARK_BYTES (sizeof SECRET_MARK - 1)
 
 struct key_files {
     struct ringcast_key keys[KEY_FILES_MAX];
@@ -18,17 +22,25 @@ struct key_files {
     unsigned count;
 };
 
+const char *access_key_path(const char *item, enum ringcast_key_kind *kind)
+{
+    bool is_secret = strncasecmp(item, SECRET_MARK, SECRET_MARK_BYTES) == 0;
+    *kind = is_secret ? RINGCAST_KEY_SECRET : RINGCAST_KEY_PUBLIC;
+    return is_secret ? item + SECRET_MARK_BYTES : item;
+}
+
 static int read_keys(struct key_files *files, const char *list, char *error, size_t error_bytes)
 {
-    char path[FILE_PATH_MAX_BYTES];
-    while (file_next(&list, path)) {
+    char item[FILE_PATH_MAX_BYTES];
+    while (file_next(&list, item)) {
         unsigned i = files->count;
         if (i == KEY_FILES_MAX) {
             snprintf(error, error_bytes, "auth_keys names more than %d files", KEY_FILES_MAX);
             return -EINVAL;
         }
         struct ringcast_key *key = &files->keys[i];
-        memcpy(files->paths[i], path, sizeof path);
+        const char *path = access_key_path(item, &key->kind);
+        snprintf(files->paths[i], sizeof files->paths[i], "%s", path);
         files->texts[i] = file_read(path, KEY_FILE_MAX_BYTES, &key->text_bytes, error, error_bytes);
         if (!files->texts[i])
             return -EINVAL;
@@ -39,8 +51,8 @@ static int read_keys(struct key_files *files, const char *list, char *error, siz
     if (files->count)
         return 0;
     snprintf(error, error_bytes,
-             "auth needs auth_keys: a JWK set, a public key in PEM, or a file with a secret of at "
-             "least 32 bytes");
+             "auth needs auth_keys: the file of a JWK set or of a public key in PEM, or hs256:FILE "
+             "for a secret of at least 32 bytes");
     return -EINVAL;
 }
 

@@ -98,16 +98,25 @@ static int create(struct server *server, char *error, size_t error_bytes)
 }
 
 // SIGHUP reads these again, as whom we are by then.
+static void warn_unless_readable(const struct config *config, const char *path)
+{
+    if (access(path, R_OK))
+        log_warn("%s cannot be read again by user %s: SIGHUP will keep what is loaded now", path,
+                 *config->user ? config->user : "(ours)");
+}
+
 static void warn_of_unreadable(const struct config *config)
 {
     const char *lists[] = {config->tls_certificate, config->tls_key, config->tls_client_ca,
-                           config->tls_ticket_key, config->auth_keys};
+                           config->tls_ticket_key};
+    const char *keys = config->auth_keys;
     char path[FILE_PATH_MAX_BYTES];
+    enum ringcast_key_kind kind;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         while (file_next(&lists[i], path))
-            if (access(path, R_OK))
-                log_warn("%s cannot be read again by user %s: SIGHUP will keep what is loaded now",
-                         path, *config->user ? config->user : "(ours)");
+            warn_unless_readable(config, path);
+    while (file_next(&keys, path))
+        warn_unless_readable(config, access_key_path(path, &kind));
 }
 
 int server_prepare(struct server *server, const struct config *config)

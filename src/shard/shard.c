@@ -67,16 +67,20 @@ static int start_ring(struct shard *shard)
 
 void shard_set_tls(struct shard *shard, struct tls_context *tls)
 {
-    // Release: the shard sees the whole context. One that it has not taken yet is ours again.
+    // Acquire: one that the shard has not taken yet is ours again.
     struct tls_context *before =
-        atomic_exchange_explicit(&shard->next_tls, tls, memory_order_acq_rel);
+        atomic_exchange_explicit(&shard->next_tls, NULL, memory_order_acquire);
+    if (before && tls)
+        tls_context_inherit(tls, before); // another shard may have taken its like by now
     if (before)
         tls_context_destroy(before);
+    // Release: the shard sees the whole context.
+    atomic_store_explicit(&shard->next_tls, tls, memory_order_release);
 }
 
 void shard_set_gate(struct shard *shard, struct gate *gate)
 {
-    // As above.
+    // Acquire and release: as above.
     struct gate *before = atomic_exchange_explicit(&shard->next_gate, gate, memory_order_acq_rel);
     if (before)
         gate_destroy(before);

@@ -4,6 +4,7 @@
 change of keys, certificates in place of tokens, web pages of other origins, and limits by address and by
 connection. The log may never hold a part of a token."""
 
+import base64
 import http.server
 import json
 import os
@@ -80,7 +81,7 @@ def every_kind(tap, keys, folder):
     with open(jwks, 'w', encoding='ascii') as file:
         json.dump({'keys': [k.jwk() for k in keys.values()] +
                    [{'kty': 'EC', 'crv': 'P-521', 'kid': 'not ours', 'x': 'AA', 'y': 'AA'}]}, file)
-    for name, files in (('files', [k.file for k in keys.values()]), ('a JWKS', [jwks])):
+    for name, files in (('files', [k.flag() for k in keys.values()]), ('a JWKS', [jwks])):
         with Server(*auth_flags(*files)) as server:
             for alg, key in keys.items():
                 for header in ({}, {'kid': key.kid}):
@@ -100,7 +101,7 @@ def switches(tap, keys):
     key = keys['ES256']
     table = [('off', [101, 101, 101]), ('optional', [101, 101, 401]), ('required', [401, 101, 401])]
     for auth, wanted in table:
-        with Server(*auth_flags(key.file, auth=auth)) as server:
+        with Server(*auth_flags(key.flag(), auth=auth)) as server:
             asked = [lambda port: Client(port, '/echo'), bearer(signed(key)), bearer(signed(key)[:-8] + 'AAAAAAAA')]
             tap.equal([ask(server.port).status for ask in asked], wanted, f'auth={auth}: without, good, bad')
             witness.watch(server)
@@ -203,7 +204,7 @@ def malformed(key):
 
 def refusals(tap, keys, strangers):
     hs, es = keys['HS256'], keys['ES256']
-    with Server(*auth_flags(*(k.file for k in keys.values()))) as server:
+    with Server(*auth_flags(*(k.flag() for k in keys.values()))) as server:
         table = wrong_claims(es) + wrong_signatures(keys, strangers) + malformed(hs)
         for name, text, said in table:
             with bearer(text)(server.port) as client:
@@ -271,13 +272,24 @@ def wrong_keys(tap, keys, folder):
         return path
     with open(keys['RS256'].private, 'rb') as private:
         private_key = private.read()
+    public = keys['RS256'].public()
+    body = b''.join(public.splitlines()[1:-1])
+    marked = 'hs256:FILE'  # what is said of everything that might have been meant as a secret
     table = [
         ('no file', '', 'auth_keys'), ('a missing file', '/nonexistent.key', '/nonexistent.key'),
-        ('an empty file', file('empty', b''), 'empty'), ('a short secret', file('short', b'secret\n'), '32 bytes'),
+        ('a missing secret', 'hs256:/nonexistent.key', 'cannot read /nonexistent.key'),
+        ('an empty file', file('empty', b''), 'empty'),
+        ('a short secret', f"hs256:{file('short', b'secret' + bytes([10]))}", '32 bytes'),
         ('a private key', file('private', private_key), 'private'),
-        ('half a PEM', file('half', keys['RS256'].public()[:80]), ''),
-        ('a JWKS without keys', file('none.json', b'{"keys": []}'), ''),
-        ('a public key, dressed as a secret', file('dressed', b'key: ' + keys['RS256'].public()), ''),
+        ('half a PEM', file('half', public[:80]), 'END'),
+        ('a JWKS without keys', file('none.json', b'{"keys": []}'), 'JWKS'),
+        ('a public key, called a secret', f"hs256:{file('dressed', b'key: ' + public)}", 'let everybody sign'),
+        ('a secret that is not called one', keys['HS256'].file, marked),
+        ('a public key in DER', file('public.der', base64.b64decode(body)), marked),
+        ('a public key in UTF-16', file('utf16.pem', public.decode().encode('utf-16')), marked),
+        ('a public key of ssh', file('ssh.pub', b'ssh-ed25519 ' + body + b' alice@example.org\n'), marked),
+        ('the base64 of a PEM alone', file('bare', body), marked),
+        ('the page of an error', file('404.html', b'<!DOCTYPE html><title>404 Not Found</title>' + b' ' * 40), marked),
     ]
     for name, path, said in table:
         done = subprocess.run([sys.argv[1], '--check-config', '--auth', 'required', '--auth-keys', path], text=True,
@@ -299,7 +311,7 @@ def rooms(tap, key):
         (both, 'drop', False, True), (both, 'caf%C3%A9', True, False), (both, '%6eews', True, False),
         ({'read': ['*']}, 'news', True, False), ({'write': ['*']}, 'news', False, True), ({}, 'news', False, False),
     ]
-    with Server(*auth_flags(key.file), threads=2) as server:
+    with Server(*auth_flags(key.flag()), threads=2) as server:
         refused = closed = 0
         for allowed, room, read, write in table:
             name = f'rooms={json.dumps(allowed)}, {room}'
@@ -334,7 +346,7 @@ def rooms(tap, key):
 
 def until_the_end(tap, key):
     """The connection ends with its token, whatever it does meanwhile; others go on."""
-    with Server(*auth_flags(key.file), '--auth-leeway', '1s', threads=2) as server:
+    with Server(*auth_flags(key.flag()), '--auth-leeway', '1s', threads=2) as server:
         end = int(time.time()) + 2
         text = signed(key, exp=end)
         clients = [bearer(text, path)(server.port) for path in ('/echo', '/room/a', '/room/a') * 2]
@@ -348,7 +360,7 @@ def until_the_end(tap, key):
                     payloads.add(payload)
                     break
         took = time.time() - end
-        tap.equal(payloads, {struct.pack('>H', 1008) + b'the token has expired'}, 'close 1008 for all of them')
+        tap.equal(payloads, {struct.pack('>H', 1008) + b'the token or certificate has expired'}, 'close 1008 for all of them')
         tap.ok(0.9 <= took < PATIENCE_S, 'not before the leeway has passed', took)
         with bearer(text)(server.port) as client:
             tap.equal(client.status, 401, 'and it does not come in again')
@@ -378,7 +390,10 @@ def change_of_keys(tap, folder):
         before = len(server.output())
         server.signal(signal.SIGHUP)
         return wait_for(lambda: said in server.output()[before:])
-    install(old.public())
+
+    def set_of(key):
+        return json.dumps({'keys': [key.jwk()]}).encode()
+    install(set_of(old))
     configure(f'auth = required\nauth_keys = {live}\n')
     with Server('--config', settings, '--log-level', 'debug') as server:
         def status(key):
@@ -386,7 +401,7 @@ def change_of_keys(tap, folder):
                 return client.status
         stays = [bearer(token(old), '/room/stay')(server.port) for _ in range(8)]
         tap.equal([status(old), status(new)], [101, 401], 'before: the old key is good, the new one is not')
-        install(new.public())
+        install(set_of(new))
         tap.ok(reload(server, 'keys read again'), 'SIGHUP reads the keys again')
         tap.ok(wait_for(lambda: [status(old) for _ in range(4)] + [status(new) for _ in range(4)] ==
                         [401] * 4 + [101] * 4), 'after: the other way round')
@@ -415,7 +430,7 @@ def change_of_keys(tap, folder):
 def certificates_count(tap, key, folder):
     certificates = Certificates(os.path.join(folder, 'certificates'))
     flags = ['--tls-client-auth', 'optional', '--tls-client-ca', certificates.path('ca.pem')]
-    with TlsServer(certificates, *auth_flags(key.file), *flags) as server:
+    with TlsServer(certificates, *auth_flags(key.flag()), *flags) as server:
         named, nameless = context_of(certificates), context_of(certificates)
         named.load_cert_chain(certificates.path('client.pem'), certificates.path('client.key'))
         bad, limited = signed(key)[:-8] + 'AAAAAAAA', signed(key, rooms=['only'])
@@ -435,15 +450,41 @@ def certificates_count(tap, key, folder):
             tap.equal(plain.status, 401, 'the address without TLS asks for a token')
         tap.equal(server.metrics().sum('ringcast_tokens_accepted_total'), 4, 'certificates count as tokens')
         witness.watch(server)
-    with TlsServer(certificates, '--tls-client-auth', 'required', *flags[2:], *auth_flags(key.file)) as server:
+    with TlsServer(certificates, '--tls-client-auth', 'required', *flags[2:], *auth_flags(key.flag())) as server:
         client = TlsClient(server.tls_port, '/echo', named)
         tap.equal(client.status, 101, 'required certificates: no token is needed')
         client.close()
 
 
+def certificate_ends(tap, key, folder):
+    """The connection ends with the client's certificate, also where a token would last longer."""
+    end = int(time.time()) + 6  # handshakes of four clients, on a slow machine
+    stamp = time.strftime('%Y%m%d%H%M%SZ', time.gmtime(end))
+    certificates = Certificates(os.path.join(folder, 'ending'), CLIENT_ENDS=stamp)
+    flags = ['--tls-client-auth', 'optional', '--tls-client-ca', certificates.path('ca.pem'), '--auth-leeway', '1s']
+    with TlsServer(certificates, *auth_flags(key.flag()), *flags, threads=2) as server:
+        ends, lasts = context_of(certificates), context_of(certificates)
+        ends.load_cert_chain(certificates.path('client-ends.pem'), certificates.path('client-ends.key'))
+        lasts.load_cert_chain(certificates.path('client.pem'), certificates.path('client.key'))
+        text = signed(key)
+        witness.tokens.add(text)
+        clients = [TlsClient(server.tls_port, path, ends) for path in ('/room/a', f'/room/a?token={text}')]
+        lasting = [TlsClient(server.tls_port, path, lasts) for path in ('/room/a', f'/room/a?token={text}')]
+        tap.equal([c.status for c in clients + lasting], [101] * 4, 'certificates, without and with a token')
+        tap.equal({c.receive() for c in clients},
+                  {(CLOSE, struct.pack('>H', 1008) + b'the token or certificate has expired')},
+                  'close 1008 when the certificate has ended')
+        tap.ok(time.time() > end + 0.9, 'and not before, with the leeway')
+        lasting[0].send(TEXT, b'still here')
+        tap.equal({c.receive() for c in lasting}, {(TEXT, b'still here')}, 'whose certificate lasts stays')
+        for client in clients + lasting:
+            client.close()
+        witness.watch(server)
+
+
 # --- Web pages
 
-def origins(tap):
+def origins(tap, certificates):
     flags = ['--origins', 'https://good.example, https://*.good.example:444, http://[::1]:3000, same']
     table = [
         ('https://good.example', 101), ('HTTPS://GOOD.EXAMPLE', 101), ('https://good.example:443', 403),
@@ -465,6 +506,14 @@ def origins(tap):
     with Server('--origins', 'null') as server:
         with Client(server.port, '/echo', extra='Origin: null\r\n') as client:
             tap.equal(client.status, 101, 'null, where it is allowed')
+    with TlsServer(certificates, '--origins', 'same') as server:
+        for scheme, over_tls in (('https', 101), ('http', 403)):
+            extra = f'Origin: {scheme}://localhost\r\n'
+            client = TlsClient(server.tls_port, '/echo', context_of(certificates), extra=extra)
+            tap.equal(client.status, over_tls, f'same, over TLS: a page of {scheme}')
+            client.close()
+            with Client(server.port, '/echo', extra=extra) as client:
+                tap.equal(client.status, 101, f'same, without TLS: a page of {scheme}')
 
 
 CONNECT = """
@@ -507,7 +556,7 @@ def pages(tap, key):
                 own = f'http://127.0.0.1:{server.port}/'
                 tap.equal([result(server, own), result(server, elsewhere)], ['refused', 'in'],
                           'Chromium, the other page in the list: only from there')
-            with Server(*auth_flags(key.file)) as server:
+            with Server(*auth_flags(key.flag())) as server:
                 text = signed(key)
                 witness.tokens.add(text)
                 own = f'http://127.0.0.1:{server.port}/'
@@ -664,7 +713,8 @@ def main():
         until_the_end(tap, keys['ES256'])
         change_of_keys(tap, folder)
         certificates_count(tap, keys['RS256'], folder)
-        origins(tap)
+        certificate_ends(tap, keys['RS256'], folder)
+        origins(tap, Certificates(os.path.join(folder, 'certificates')))
         pages(tap, keys['HS256'])
         connections_of_an_address(tap)
         new_connections_of_an_address(tap, Certificates(os.path.join(folder, 'more-certificates')))

@@ -164,6 +164,8 @@ def headers(tap, certificates, folder):
                 tap.equal(client.status, None, f'{title}: refused')
         tap.ok('not in proxy_networks, so no PROXY header is taken from it: 127.0.0.9:' in server.output(),
                'and said whose', server.output())
+        tap.ok(re.search(r'PROXY header refused client=127\.0\.0\.\d+:\d+: .', server.output()), 'whose header, and why',
+               server.output())
         after = server.metrics()
         counted = [after.sum(f'ringcast_{n}_total') - before.sum(f'ringcast_{n}_total')
                    for n in ('proxies_refused', 'proxy_headers_refused')]

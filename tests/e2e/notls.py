@@ -18,7 +18,7 @@ def main():
         key.write(SECRET)
         key.flush()
         sentences = [(['--listen', '127.0.0.1:0 tls'], 'built without TLS (-Dtls=disabled): take tls out of listen'),
-                     (['--listen', '127.0.0.1:0', '--auth', 'required', '--auth-keys', key.name],
+                     (['--listen', '127.0.0.1:0', '--auth', 'required', '--auth-keys', f'hs256:{key.name}'],
                       'built without TLS and tokens (-Dtls=disabled): set auth to off')]
         for flags, sentence in sentences:
             for check in ([], ['--check-config']):
@@ -37,7 +37,7 @@ def main():
             tap.equal({c.receive() for c in clients}, {(TEXT, b'hello')}, 'a room, a PROXY header before one of it')
             with Client(port, '/echo', extra='Origin: https://nowhere.example\r\n') as client:
                 tap.equal(client.status, 403, 'origins are judged')
-            settings.write(f'auth = optional\nauth_keys = {key.name}\n')
+            settings.write(f'auth = optional\nauth_keys = hs256:{key.name}\n')
             settings.flush()
             server.signal(signal.SIGHUP)
             tap.ok(wait_for(lambda: re.search('not reloaded.*set auth to off', server.output())),

@@ -254,7 +254,7 @@ def user(tap, folder):
     certificates = Certificates(os.path.join(folder, 'certificates'))
     port, low = free_port(), next(p for p in range(1000, 700, -1) if is_free(p))
     with Server('--listen', f'127.0.0.1:{port}, 127.0.0.1:{low} tls', '--user', 'nobody', '--auth', 'optional',
-                '--auth-keys', key.file, *certificates.flags('server-ec'), port=port) as server:
+                '--auth-keys', key.flag(), *certificates.flags('server-ec'), port=port) as server:
         threads = {name: status_of(thread) for name, thread in threads_of(server).items()}
         tap.ok({'shard-0', 'shard-1'} < set(threads), 'main and two shards', list(threads))
         tap.equal({s['Uid'] for s in threads.values()}, {'\t'.join([str(nobody.pw_uid)] * 4)},

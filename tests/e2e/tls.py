@@ -22,9 +22,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Certificates:
-    def __init__(self, folder):
+    def __init__(self, folder, **environment):
         subprocess.run([os.path.join(HERE, '../support/certificates'), folder], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                       env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.folder = folder
 
     def path(self, name):
@@ -305,6 +305,8 @@ def client_certificates(tap, certificates):
     with TlsServer(certificates, '--tls-client-auth', 'required', *ca) as server:
         tap.equal([attempt(server, n) for n in ('client', None, 'ended', 'stranger')],
                   [True, False, False, False], 'required: only who shows a good certificate')
+        lines = re.findall(r'TLS failed client=127\.0\.0\.1:\d+: (.*)', server.output())
+        tap.ok(len(lines) == 3 and 'none' not in lines, 'each refusal is logged, with address and reason', server.output())
     with TlsServer(certificates, '--tls-client-auth', 'optional', *ca) as server:
         tap.equal([attempt(server, n) for n in ('client', None, 'stranger')], [True, True, False],
                   'optional: nobody, or a good one')

@@ -54,6 +54,10 @@ class Key:
         with open(self.file, 'wb') as file:
             file.write(content)
 
+    def flag(self):
+        """As an item of auth_keys."""
+        return ('hs256:' if self.alg == 'HS256' else '') + self.file
+
     def public(self):
         with open(self.file, 'rb') as file:
             return file.read()

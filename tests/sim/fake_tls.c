@@ -92,6 +92,11 @@ void tls_context_set_time(struct tls_context *context, uint64_t now_s)
     (void)context, (void)now_s;
 }
 
+void tls_context_inherit(struct tls_context *context, const struct tls_context *before)
+{
+    (void)context, (void)before;
+}
+
 uint64_t tls_context_expires_s(const struct tls_context *context)
 {
     (void)context;
@@ -341,6 +346,12 @@ const char *tls_session_subject(const struct tls_session *session)
 {
     (void)session;
     return NULL;
+}
+
+uint64_t tls_session_subject_expires_s(const struct tls_session *session)
+{
+    (void)session;
+    return 0;
 }
 
 const char *tls_session_error(const struct tls_session *session)

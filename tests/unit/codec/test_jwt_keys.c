@@ -115,6 +115,46 @@ Test(jwt_keys, a_public_key_is_no_secret)
     jwt_keys_destroy(keys);
 }
 
+// Whichever it is; nothing becomes a secret because it is not known to be something else.
+static const struct {
+    const char *name, *text;
+    size_t len; // 0: of the text
+    int alg;    // -1: refused
+} either[] = {
+    {"JWKS", JWT_MAKE_JWKS(JWT_MAKE_ES256("")), 0, JWT_ES256},
+    {"JWKS behind blanks", " \r\n\t" JWT_MAKE_JWKS(JWT_MAKE_HS256("")), 0, JWT_HS256},
+    {"PEM", JWT_MAKE_RSA_PEM, 0, JWT_RS256},
+    {"PEM behind a comment", "our key\n" JWT_MAKE_P256_PEM, 0, JWT_ES256},
+    {"secret", JWT_MAKE_SECRET, 0, -1},
+    {"ssh", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZx1Y9sX0o3k0n3c2b5cQ3p0k9a alice@example", 0,
+     -1},
+    {"base64 of a DER", "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=", 0, -1},
+    {"DER", "\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\0ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", 44,
+     -1},
+    {"PEM in UTF-16", "\xff\xfe-\0-\0-\0-\0-\0B\0E\0G\0I\0N\0 \0P\0U\0B\0L\0I\0C\0", 36, -1},
+    {"JWKS behind a mark of order", "\xef\xbb\xbf" JWT_MAKE_JWKS(JWT_MAKE_ES256("")), 0, -1},
+    {"page", "<!DOCTYPE html><html><title>404 Not Found</title><p>The key is elsewhere.", 0, -1},
+    {"blanks", "                                        ", 0, -1},
+    {"nothing", "", 0, -1},
+};
+
+Test(jwt_keys, what_is_no_public_key_is_not_a_secret)
+{
+    for (size_t i = 0; i < sizeof either / sizeof either[0]; i++) {
+        struct jwt_keys *keys = jwt_keys_create();
+        char error[JWT_KEYS_ERROR_BYTES] = "";
+        size_t len = either[i].len ? either[i].len : strlen(either[i].text);
+        int status = jwt_keys_add_public(keys, either[i].text, len, error);
+        cr_assert_eq(status, either[i].alg < 0 ? -EINVAL : 0, "%s: %s", either[i].name, error);
+        cr_assert_eq(keys->count, status == 0, "%s", either[i].name);
+        if (status == 0)
+            cr_expect_eq((int)keys->list[0]->alg, either[i].alg, "%s", either[i].name);
+        else
+            cr_expect_not_null(strstr(error, "hs256:FILE"), "%s: %s", either[i].name, error);
+        jwt_keys_destroy(keys);
+    }
+}
+
 // What goes wrong with a secret must not end up in a log.
 Test(jwt_keys, errors_do_not_quote)
 {

@@ -6,10 +6,14 @@
 #include "support/tls_pair.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+#include <wolfssl/options.h>
 
 static struct tls_context *server_with(const char *const *names, unsigned count)
 {
@@ -113,6 +117,25 @@ Test(tls, certificates_by_name)
     free(ca);
 }
 
+Test(tls, authorities_are_checked)
+{
+    static const char *const files[] = {"ca.pem", "server-rsa.pem"};
+    struct tls_context *server = server_with(both, 1);
+    for (size_t i = 0; i < 2; i++) {
+        size_t ca_bytes;
+        char *ca = tls_pair_file(files[i], &ca_bytes);
+        struct tls_context *from =
+            tls_pair_client_context(&(struct tls_client_options){.ca = ca, .ca_bytes = ca_bytes});
+        struct tls_pair pair;
+        tls_pair_init(&pair, server, from, "localhost", SIZE_MAX);
+        cr_expect_eq(tls_pair_handshake(&pair), i == 0 ? TLS_DONE : TLS_FAILED, "%s", files[i]);
+        tls_pair_fini(&pair);
+        tls_context_destroy(from);
+        free(ca);
+    }
+    tls_context_destroy(server);
+}
+
 Test(tls, close_notify_tells_the_end)
 {
     struct tls_context *server = server_with(both, 1), *from = client();
@@ -164,7 +187,7 @@ Test(tls, client_certificates)
         struct tls_pair pair;
         tls_pair_init(&pair, server, known, NULL, SIZE_MAX);
         cr_assert_eq(tls_pair_handshake(&pair), TLS_DONE, "%s", tls_session_error(pair.server));
-        cr_expect_str_eq(tls_session_subject(pair.server), "/O=ringcast/CN=alice");
+        cr_expect_str_eq(tls_session_subject(pair.server), "CN=alice,O=ringcast");
         expect_echo(&pair);
         tls_pair_fini(&pair);
         struct tls_context *nobody = tls_pair_client_context(&without);
@@ -177,6 +200,67 @@ Test(tls, client_certificates)
     }
     tls_context_destroy(server);
     tls_pair_certificate_free(&alice);
+}
+
+// What a subject's text is decides over rooms: "" when it cannot be told from another's.
+static const struct {
+    const char *client, *subject;
+    uint64_t expires_s; // 0: in years
+} subjects[] = {
+    {"client", "CN=alice,O=ringcast", 0},
+    {"client-slash", "O=o/CN\\=alice", 0},
+    {"client-long", "", 0},
+    {"client-ends", "CN=bob", 2208988800}, // 2040-01-01
+};
+
+Test(tls, subjects_of_clients)
+{
+    char error[256] = "";
+    const char *const name = "server-ec";
+    struct tls_context *server = tls_pair_server_context(&name, 1, "ca.pem", error);
+    cr_assert_not_null(server, "%s", error);
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
+        struct tls_certificate certificate = tls_pair_certificate(subjects[i].client);
+        struct tls_context *from =
+            tls_pair_client_context(&(struct tls_client_options){.certificate = &certificate});
+        struct tls_pair pair;
+        tls_pair_init(&pair, server, from, NULL, SIZE_MAX);
+        cr_assert_eq(tls_pair_handshake(&pair), TLS_DONE, "%s", tls_session_error(pair.server));
+        cr_expect_str_eq(tls_session_subject(pair.server), subjects[i].subject);
+        uint64_t expires_s = tls_session_subject_expires_s(pair.server);
+        cr_expect(subjects[i].expires_s ? expires_s == subjects[i].expires_s
+                                        : expires_s > 1900000000);
+        tls_pair_fini(&pair);
+        tls_context_destroy(from);
+        tls_pair_certificate_free(&certificate);
+    }
+    tls_context_destroy(server);
+}
+
+// Once contexts are made no file is needed, and where none can be opened nothing fails: our wolfSSL
+// asks the kernel for entropy, while Debian's opens /dev/urandom.
+Test(tls, sessions_open_no_file)
+{
+#ifdef WOLFSSL_GETRANDOM
+    struct tls_context *server = server_with(both, 2), *from = client();
+    struct rlimit before, none;
+    struct tls_pair pair;
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    tls_pair_init(&pair, server, from, "localhost", SIZE_MAX);
+    // Criterion needs files too, so nothing is said until they are back.
+    setrlimit(RLIMIT_NOFILE, &none);
+    int opened = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    enum tls_result result = tls_pair_handshake(&pair);
+    bool echoed = result == TLS_DONE && tls_pair_echo(&pair, 3000);
+    setrlimit(RLIMIT_NOFILE, &before);
+    cr_expect_eq(opened, -1);
+    cr_expect_eq(result, TLS_DONE, "%s", tls_session_error(pair.server));
+    cr_expect(echoed);
+    tls_pair_fini(&pair);
+    tls_context_destroy(server);
+    tls_context_destroy(from);
+#endif
 }
 
 // A context may go while sessions of it are in any state.
@@ -247,6 +331,40 @@ Test(tls, says_what_is_wrong_with_certificates)
     }
     tls_pair_certificate_free(&good);
     tls_pair_certificate_free(&other);
+}
+
+// Every pair of a certificate and a key: only its own is taken, in whichever form.
+static const struct {
+    const char *chain, *key;
+} owners[] = {
+    {"server-ec", "server-ec.key"},
+    {"server-ec", "server-ec.sec1"},
+    {"other", "other.key"},
+    {"server-rsa", "server-rsa.key"},
+    {"server-rsa", "server-rsa.pkcs1"},
+    {"server-ed25519", "server-ed25519.key"},
+    {"rsa-too", "rsa-too.key"},
+    {"ed25519-too", "ed25519-too.key"},
+};
+
+Test(tls, a_key_is_taken_with_its_certificate_only)
+{
+    const size_t count = sizeof owners / sizeof *owners;
+    for (size_t i = 0; i < count * count; i++) {
+        const char *chain = owners[i / count].chain, *key = owners[i % count].key;
+        struct tls_certificate certificate = tls_pair_certificate(chain);
+        free((void *)(uintptr_t)certificate.key);
+        certificate.key = tls_pair_file(key, &certificate.key_bytes);
+        struct tls_options options = {.certificates = &certificate, .certificate_count = 1};
+        struct tls_context *context = NULL;
+        char error[256] = "";
+        bool own = strcmp(chain, owners[i % count].chain) == 0;
+        int result = tls_context_create(&context, &options, 0, error, sizeof error);
+        cr_expect_eq(result == 0, own, "%s with %s: %s", chain, key, error);
+        if (result == 0)
+            tls_context_destroy(context);
+        tls_pair_certificate_free(&certificate);
+    }
 }
 
 Test(tls, knows_when_certificates_end)

@@ -38,7 +38,8 @@ static struct gate_answer judge(struct gate *gate, const char *query, const char
     http_parser_init(&parser);
     cr_assert_eq(http_parse(&parser, &cursor, cursor + len, &status, &error), HTTP_COMPLETE, "%s",
                  error);
-    return gate_judge(gate, &parser, subject, NOW_S, &claims);
+    struct gate_client client = {.subject = subject};
+    return gate_judge(gate, &parser, &client, NOW_S, &claims);
 }
 
 static const char *good_token(void)
@@ -58,7 +59,7 @@ static const struct {
 } cases[] = {
     {GATE_OFF, "", "", NULL, 0, NULL, NULL},
     {GATE_OFF, "?token=nonsense", "Authorization: Bearer x\r\n", NULL, 0, NULL, NULL},
-    {GATE_OFF, "", "", "/CN=bob", 0, NULL, "/CN=bob"},
+    {GATE_OFF, "", "", "CN=bob", 0, NULL, "CN=bob"},
     {GATE_OPTIONAL, "", "", NULL, 0, NULL, NULL},
     {GATE_REQUIRED, "", "", NULL, 401, "no_token", NULL},
     {GATE_REQUIRED, "?token=TOKEN", "", NULL, 0, NULL, "alice"},
@@ -75,9 +76,9 @@ static const struct {
     {GATE_OPTIONAL, "?token=%zz", "", NULL, 401, "malformed", NULL},
     {GATE_OPTIONAL, "", "Authorization: Basic YTpi\r\n", NULL, 401, "malformed", NULL},
     {GATE_OPTIONAL, "", "Authorization: Bearer\r\n", NULL, 401, "malformed", NULL},
-    {GATE_REQUIRED, "", "", "/CN=bob", 0, NULL, "/CN=bob"},
-    {GATE_REQUIRED, "?token=TOKEN", "", "/CN=bob", 0, NULL, "alice"},
-    {GATE_REQUIRED, "?token=x", "", "/CN=bob", 401, "malformed", NULL},
+    {GATE_REQUIRED, "", "", "CN=bob", 0, NULL, "CN=bob"},
+    {GATE_REQUIRED, "?token=TOKEN", "", "CN=bob", 0, NULL, "alice"},
+    {GATE_REQUIRED, "?token=x", "", "CN=bob", 401, "malformed", NULL},
     {GATE_OPTIONAL, "", "", "", 403, "bad_subject", NULL},
 };
 
@@ -107,6 +108,48 @@ Test(gate, tokens_and_certificates)
         claims_destroy(claims);
         gate_destroy(gate);
     }
+}
+
+// Of a token's end (NOW_S + 60) and a certificate's the first one counts.
+static const struct {
+    const char *query, *subject;
+    uint64_t expires_s, exp_s;
+} ends[] = {
+    {"?token=TOKEN", NULL, 0, NOW_S + 60},
+    {"?token=TOKEN", "CN=bob", NOW_S + 10, NOW_S + 10},
+    {"?token=TOKEN", "CN=bob", NOW_S + 100, NOW_S + 60},
+    {"?token=TOKEN", "CN=bob", 0, NOW_S + 60},
+    {"", "CN=bob", NOW_S + 100, NOW_S + 100},
+    {"", "CN=bob", 0, 0},
+};
+
+Test(gate, certificates_end)
+{
+    struct gate *gate = make_gate(GATE_REQUIRED, "");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        static char query[2 * JWT_MAKE_TOKEN_MAX_BYTES];
+        put_token(ends[i].query, query, sizeof query);
+        struct gate_client client = {.subject = ends[i].subject,
+                                     .subject_expires_s = ends[i].expires_s};
+        claims_destroy((judge(gate, query, "", ends[i].subject), claims)); // parses
+        struct gate_answer answer = gate_judge(gate, &parser, &client, NOW_S, &claims);
+        cr_assert_eq(answer.status, 0, "row %zu", i);
+        cr_expect_eq(claims->exp_s, ends[i].exp_s, "row %zu", i);
+        claims_destroy(claims);
+    }
+    gate_destroy(gate);
+}
+
+Test(gate, same_with_tls_is_https)
+{
+    struct gate *gate = make_gate(GATE_OFF, "same");
+    for (int has_tls = 0; has_tls < 2; has_tls++) {
+        struct gate_client client = {.has_tls = has_tls};
+        (void)judge(gate, "", "Origin: http://h\r\n", NULL); // parses
+        struct gate_answer answer = gate_judge(gate, &parser, &client, NOW_S, &claims);
+        cr_expect_eq(answer.status, has_tls ? 403 : 0);
+    }
+    gate_destroy(gate);
 }
 
 Test(gate, origins_come_first)

@@ -9,7 +9,7 @@ static char error[256];
 
 static const struct {
     const char *list, *origin, *host;
-    bool good;
+    bool good; // without TLS; what a list names is the same with it
 } cases[] = {
     {"", "https://anything.example", "h", true},
     {"https://a.example", "", "h", true},
@@ -44,9 +44,32 @@ Test(origins, cases)
         cr_assert_eq(origins_parse(&origins, cases[i].list, error, sizeof error), 0, "%s: %s",
                      cases[i].list, error);
         cr_expect_eq(origins_allow(&origins, cases[i].origin, strlen(cases[i].origin),
-                                   cases[i].host, strlen(cases[i].host)),
+                                   cases[i].host, strlen(cases[i].host), false),
                      cases[i].good, "%s: %s at %s", cases[i].list, cases[i].origin, cases[i].host);
     }
+}
+
+static const struct {
+    const char *list, *origin;
+    bool plain, tls; // allowed on a connection without and with
+} schemes[] = {
+    {"same", "https://h", true, true},    {"same", "HTTPS://h", true, true},
+    {"same", "http://h", true, false},    {"same", "HTTP://H", true, false},
+    {"same", "ftp://h", false, false},    {"same", "chrome-extension://h", false, false},
+    {"same", "://h", false, false},       {"same,http://h", "http://h", true, true},
+    {"http://h", "http://h", true, true},
+};
+
+Test(origins, the_scheme_of_same)
+{
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        for (int has_tls = 0; has_tls < 2; has_tls++) {
+            cr_assert_eq(origins_parse(&origins, schemes[i].list, error, sizeof error), 0);
+            bool allowed = origins_allow(&origins, schemes[i].origin, strlen(schemes[i].origin),
+                                         "h", 1, has_tls);
+            cr_expect_eq(allowed, has_tls ? schemes[i].tls : schemes[i].plain, "%s %s %d",
+                         schemes[i].list, schemes[i].origin, has_tls);
+        }
 }
 
 static const struct {
