@@ -202,7 +202,7 @@ struct ringcast_options {
     uint32_t tick_interval_ms; // on_tick at least so often; 0: only when there is something to do
 
     uint32_t messages_per_second;            // from one connection; 0: any number
-    uint64_t bytes_per_second;               // the same in payload bytes
+    uint64_t bytes_per_second;               // the same, with frame headers
     uint32_t address_connections;            // at once from one client address; 0: any number
     uint32_t address_connections_per_second; // new ones; 0: any number
     const char *proxy_networks; // load balancers: "10.0.0.0/8,::1"; default "127.0.0.0/8,::1"

@@ -77,7 +77,7 @@ struct conn_options {
     uint32_t close_timeout_ms;        // for the peer's answer to our Close frame
     uint32_t outbound_age_ms;         // 0: any age
     uint32_t messages_per_second;     // from one connection; 0: any number
-    uint64_t bytes_per_second;        // the same, of payload
+    uint64_t bytes_per_second;        // the same, with frame headers
     const struct ip_nets *proxies;    // who may send PROXY headers
     struct address_limits *addresses; // of all shards, or NULL: no limits by address
 };

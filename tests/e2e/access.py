@@ -18,7 +18,7 @@ import threading
 import time
 
 from browser import Browser
-from ringcast import (CLOSE, PATIENCE_S, PING, TEXT, Client, Server, Tap, frame, free_port, need, wait_for)
+from ringcast import (CLOSE, CONTINUATION, PATIENCE_S, PING, TEXT, Client, Server, Tap, frame, free_port, need, wait_for)
 from tls import Certificates, TlsClient, TlsServer, context_of
 from tokens import base64url, claims, compose, keys_of_all_kinds, token
 
@@ -619,6 +619,37 @@ def rates_of_a_connection(tap):
         tap.equal(server.metrics().sum('ringcast_rates_exceeded_total'), 2, 'who was too fast is counted')
 
 
+def rates_of_fragments(tap):
+    """Frames within a message are not for nothing: neither empty ones nor small ones."""
+    begin, empty = frame(TEXT, b'x', fin=False), frame(CONTINUATION, fin=False)
+
+    def ends_with(server, sent):
+        with Client(server.port, '/echo') as client:
+            try:
+                client.socket.sendall(sent)
+            except ConnectionError:
+                pass
+            return client.receive_close()
+
+    with Server('--message-rate', 20, threads=1) as server:
+        tap.equal(ends_with(server, begin + empty * 1000), 1008, 'message_rate: 1000 empty fragments are too many')
+        tap.equal(ends_with(server, begin + frame(CONTINUATION, b'y' * 100, fin=False) * 1000), 1008,
+                  'message_rate: small ones, too')
+        with Client(server.port, '/echo') as client:
+            large = [b'z' * 1024] * 100
+            client.socket.sendall(begin + b''.join(frame(CONTINUATION, p, fin=False) for p in large) + frame(CONTINUATION))
+            tap.equal(client.receive(), (TEXT, b'x' + b''.join(large)), 'message_rate: large ones are no messages')
+        tap.equal(server.metrics().sum('ringcast_rates_exceeded_total'), 2, 'who was too fast is counted')
+    with Server('--byte-rate', '10k', '--max-message-bytes', '60k', threads=1) as server:
+        tap.equal(ends_with(server, begin + empty * 20000), 1008, 'byte_rate: headers are bytes')
+        with Client(server.port, '/echo') as client:
+            client.socket.sendall(frame(TEXT, b'x' * 30000, fin=False) + frame(CONTINUATION, b'y' * 29000, fin=False) +
+                                  frame(CONTINUATION))
+            tap.equal(client.receive(), (TEXT, b'x' * 30000 + b'y' * 29000), 'byte_rate: but not of a large message')
+    with Server('--max-message-bytes', '60k', threads=1) as server:
+        tap.equal(ends_with(server, begin + empty * 62000), 1009, 'without limits: empty fragments make a message longer')
+
+
 def limits_behind_a_balancer(tap):
     """PROXY headers by hand: it is the client that is counted, not the balancer."""
     port, proxy_port = free_port(), free_port()
@@ -669,6 +700,7 @@ def main():
         connections_of_an_address(tap)
         new_connections_of_an_address(tap, Certificates(os.path.join(folder, 'more-certificates')))
         rates_of_a_connection(tap)
+        rates_of_fragments(tap)
         limits_behind_a_balancer(tap)
         tap.ok(len(witness.tokens) > 100 and len(''.join(witness.outputs)) > 5000, 'there was enough to look through',
                (len(witness.tokens), len(''.join(witness.outputs))))
