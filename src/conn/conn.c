@@ -15,6 +15,8 @@
 void conns_init(struct conns *conns, uint64_t now_ms)
 {
     wheel_init(&conns->wheel, now_ms);
+    list_init(&conns->verifying);
+    conns->verifications = CONN_VERIFICATIONS_PER_TICK;
 }
 
 void conns_set_gate(struct conns *conns, struct gate *gate)
@@ -229,17 +231,26 @@ static void arm_open(struct conns *conns, struct conn *conn)
         arm(conns, conn, wait_ms);
 }
 
+static void refuse_late(struct conns *conns, struct conn *conn, int status, const char *sentence)
+{
+    if (conn->link.state == LINK_UP && conn->http) {
+        conn_http_refuse(conns, conn, status, sentence);
+        conn->link.reason = CLOSE_REASON_HANDSHAKE_TIMEOUT;
+    } else {
+        link_abort(conns->net, &conn->link, CLOSE_REASON_HANDSHAKE_TIMEOUT);
+    }
+}
+
 // True when the connection was reaped for being idle.
 static bool on_timer(struct conns *conns, struct conn *conn)
 {
     switch ((enum conn_state)conn->state) {
     case CONN_HTTP:
-        if (conn->link.state == LINK_UP && conn->http) {
-            conn_http_refuse(conns, conn, 408, "the request took too long");
-            conn->link.reason = CLOSE_REASON_HANDSHAKE_TIMEOUT;
-            return false;
-        }
-        link_abort(conns->net, &conn->link, CLOSE_REASON_HANDSHAKE_TIMEOUT);
+        refuse_late(conns, conn, 408, "the request took too long");
+        return false;
+    case CONN_VERIFYING:
+        conn_stop_verifying(conn);
+        refuse_late(conns, conn, 503, "too many tokens are to be verified: try again later");
         return false;
     case CONN_JOINING:
         link_abort(conns->net, &conn->link, CLOSE_REASON_HANDSHAKE_TIMEOUT);
@@ -391,7 +402,7 @@ static size_t on_bytes(void *context, struct link *link, uint8_t *bytes, size_t 
     size_t used = 0;
     if (conn->state == CONN_HTTP && link->state == LINK_UP)
         used = conn_http_bytes(conns, conn, bytes, len);
-    if (conn->state == CONN_JOINING)
+    if (link->state == LINK_UP && (conn->state == CONN_VERIFYING || conn->state == CONN_JOINING))
         return used;
     if (conn->state == CONN_OPEN || conn->state == CONN_CLOSE_SENT)
         return used + conn_ws_bytes(conns, conn, bytes + used, len - used);
@@ -438,6 +449,8 @@ static void on_end(void *context, struct link *link)
     struct conn *conn = conn_of_link(link);
     wheel_disarm(&conns->wheel, &conn->timer);
     hub_leave_all(conns->hub, link->slot);
+    if (conn->state == CONN_VERIFYING)
+        conn_stop_verifying(conn);
     if (conn->state < CONN_OPEN || (conn->state == CONN_GONE && !conn->counted))
         free(conn->http);
     else if (conn->message)

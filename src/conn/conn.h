@@ -3,8 +3,12 @@
 // One client: from the HTTP request over the WebSocket messages to the Close frame. A connection is
 // a link (net/link.h: what the kernel holds) and a state (here: what the peer may say):
 //
-//   HTTP ──▶ JOINING ──▶ OPEN ──▶ CLOSE_SENT ──▶ GONE
-//     └────────┴───────────┴──────────▲ (answered, failed, evicted: input is dropped)
+//   HTTP ──▶ VERIFYING ──▶ JOINING ──▶ OPEN ──▶ CLOSE_SENT ──▶ GONE
+//     └──────────┴────────────┴──────────┴──────────▲ (answered, failed, evicted: input is dropped)
+//
+// VERIFYING and JOINING are passed at once where nothing is to be waited for. A signature takes a
+// hundred times the work of a message: a tick verifies CONN_VERIFICATIONS_PER_TICK tokens, and who
+// comes later waits for the next one, first come, first served, while open connections do not.
 //
 // Thread: its shard's.
 #pragma once
@@ -19,7 +23,19 @@
 #include "hub/hub.h"
 #include "net/net.h"
 
-enum conn_state { CONN_HTTP, CONN_JOINING, CONN_OPEN, CONN_CLOSE_SENT, CONN_GONE };
+#ifndef CONN_VERIFICATIONS_PER_TICK
+#define CONN_VERIFICATIONS_PER_TICK                                                                \
+    8 // one to JWT_TRIES_MAX signatures each: one or two milliseconds
+#endif
+
+enum conn_state {
+    CONN_HTTP,
+    CONN_VERIFYING, // its token waits for its turn
+    CONN_JOINING,
+    CONN_OPEN,
+    CONN_CLOSE_SENT,
+    CONN_GONE,
+};
 
 // Where its messages go: to the program (ops->message), to its room, or back to itself.
 enum conn_mode { CONN_PROGRAM, CONN_ROOM, CONN_ECHO };
@@ -29,11 +45,14 @@ struct conn {
     struct wheel_node timer;
     struct memberships rooms;
     union {
-        struct http_parser *http; // HTTP, JOINING: allocated with the first byte
+        struct http_parser *http; // HTTP to JOINING: allocated with the first byte
         struct frame *message;    // OPEN: a message that has not wholly arrived, or NULL
     };
     uint8_t *control; // a control frame's payload that has not wholly arrived, or NULL
-    struct ws_parser parser;
+    union {
+        struct list_node verifying; // VERIFYING: in conns.verifying; zero before
+        struct ws_parser parser;    // OPEN, CLOSE_SENT
+    };
     struct conn_edge *edge; // what only some connections have, or NULL
     void *user;             // the program's
     struct ip peer;         // the client's address, from its PROXY header where there is one
@@ -162,8 +181,10 @@ struct conns {
     uint32_t open_count; // OPEN or CLOSE_SENT. What connection_count means
     uint64_t *waiting;   // ids of publishers that wait
     uint32_t waiting_count, waiting_capacity;
-    uint32_t retry_count; // of them, those whose message the program did not take
-    bool recheck;         // some of them may go on
+    uint32_t retry_count;   // of them, those whose message the program did not take
+    bool recheck;           // some of them may go on
+    struct list verifying;  // VERIFYING, in the order in which they came
+    uint32_t verifications; // that may still be done in this tick
     struct conn_answer *answers;
     uint32_t answer_count, answer_capacity;
     struct conn_counters counters;
@@ -190,6 +211,10 @@ void conns_set_gate(struct conns *conns, struct gate *gate);
 // "10.0.0.1:1234", "[2001:db8::1]:1234".
 #define CONN_ADDRESS_BYTES (IP_TEXT_BYTES + 8)
 const char *conn_address(const struct conn *conn, char text[CONN_ADDRESS_BYTES]);
+
+// Judges tokens that had to wait for their turn, as far as the tick's budget goes, and begins the
+// next one. Once a tick.
+void conns_verify(struct conns *conns);
 
 // The hub's answer to a join that took its time.
 void conn_joined(struct conns *conns, struct conn *conn, const struct room_name *name,

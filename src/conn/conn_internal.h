@@ -21,6 +21,9 @@ const char *conn_http_headers(int status);
 // A good request for a WebSocket: is it let in, and what for?
 void conn_upgrade(struct conns *conns, struct conn *conn);
 
+// VERIFYING becomes HTTP again, and waits no longer.
+void conn_stop_verifying(struct conn *conn);
+
 // The connection gets its claims, and ends when they do. Owner: takes them. False: out of memory.
 bool conn_take_claims(struct conns *conns, struct conn *conn, struct claims *claims);
 

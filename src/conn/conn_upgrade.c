@@ -171,7 +171,7 @@ static void follow(struct conns *conns, struct conn *conn, const struct conn_dec
     enter_rooms(conns, conn, decision);
 }
 
-void conn_upgrade(struct conns *conns, struct conn *conn)
+static void decide(struct conns *conns, struct conn *conn)
 {
     struct conn_decision decision = {.mode = CONN_PROGRAM};
     if (!let_in(conns, conn))
@@ -183,6 +183,44 @@ void conn_upgrade(struct conns *conns, struct conn *conn)
     }
     conn->user = decision.user;
     follow(conns, conn, &decision);
+}
+
+void conn_upgrade(struct conns *conns, struct conn *conn)
+{
+    if (!conns->gate || !gate_verifies(conns->gate, conn->http)) {
+        decide(conns, conn);
+    } else if (conns->verifications && list_empty(&conns->verifying)) {
+        conns->verifications--;
+        decide(conns, conn);
+    } else {
+        counter_add(&conns->counters.tokens_deferred, 1);
+        conn->state = CONN_VERIFYING;
+        list_push_back(&conns->verifying, &conn->verifying);
+    }
+}
+
+void conn_stop_verifying(struct conn *conn)
+{
+    list_remove(&conn->verifying);
+    conn->state = CONN_HTTP;
+}
+
+void conns_verify(struct conns *conns)
+{
+    struct list_node *node;
+    while (conns->verifications && (node = list_first(&conns->verifying))) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, verifying);
+        conn_stop_verifying(conn);
+        if (conn->link.state != LINK_UP)
+            continue; // ended meanwhile
+        conns->verifications--;
+        if (conns->draining)
+            conn_http_refuse(conns, conn, 503, "this server is going away");
+        else
+            decide(conns, conn);
+        link_resume(conns->net, &conn->link);
+    }
+    conns->verifications = CONN_VERIFICATIONS_PER_TICK;
 }
 
 void conn_adopt(struct conns *conns, struct conn *conn, const struct conn_decision *decision,

@@ -64,6 +64,15 @@ static void find_token(const struct http_parser *http, struct token *token)
     }
 }
 
+bool gate_verifies(const struct gate *gate, const struct http_parser *http)
+{
+    size_t len;
+    const struct http_request *request = &http->request;
+    return gate->auth != GATE_OFF &&
+           (request->authorization.len ||
+            http_query_find(http_text(http, request->query), request->query.len, "token", &len));
+}
+
 static struct gate_answer judge_token(const struct gate *gate, const struct token *token,
                                       uint64_t unix_s, struct claims **claims)
 {

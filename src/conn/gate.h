@@ -31,6 +31,9 @@ struct gate_answer {
     bool bad_token;     // 401 though there was a token
 };
 
+// Whether judging takes the verification of a signature: a hundred times the work of a message.
+bool gate_verifies(const struct gate *gate, const struct http_parser *http);
+
 // Judges an upgrade. subject: of the client's TLS certificate, or NULL; it counts as who the client
 // is where there is no token. On status 0, *claims belongs to the caller; NULL: nothing is known of
 // the client, and nothing is forbidden.

@@ -175,7 +175,8 @@ static void at_most(int *wait_ms, uint64_t limit_ms)
 static bool busy(const struct shard *shard)
 {
     return hub_busy(&shard->hub) || net_busy(&shard->net) || shard->broadcasts.count ||
-           shard->conns.recheck || shard->conns.answer_count;
+           shard->conns.recheck || shard->conns.answer_count ||
+           !list_empty(&shard->conns.verifying);
 }
 
 static int wait_ms(const struct shard *shard)
@@ -273,6 +274,7 @@ bool shard_tick(struct shard *shard)
 
     shard_reap(shard);                        // settle, release, then what the kernel finished
     net_handshakes(&shard->net);              // TLS that had to wait for its turn
+    conns_verify(&shard->conns);              // tokens that had to wait for theirs
     shard_drain_mail(shard, MAIL_PER_TICK);   // what other shards posted
     shard_drain_inbox(shard, INBOX_PER_TICK); // what threads without a shard posted
     sweep(shard);                             // what is due

@@ -18,7 +18,8 @@ import threading
 import time
 
 from browser import Browser
-from ringcast import (CLOSE, CONTINUATION, PATIENCE_S, PING, TEXT, Client, Server, Tap, frame, free_port, need, wait_for)
+from ringcast import (CLOSE, CONTINUATION, PATIENCE_S, PING, TEXT, Client, Server, Tap, frame, free_port, need,
+                      upgrade_request, wait_for)
 from tls import Certificates, TlsClient, TlsServer, context_of
 from tokens import base64url, claims, compose, keys_of_all_kinds, token
 
@@ -650,6 +651,63 @@ def rates_of_fragments(tap):
         tap.equal(ends_with(server, begin + empty * 62000), 1009, 'without limits: empty fragments make a message longer')
 
 
+def a_crowd_of_tokens(tap, key, folder):
+    """What arrives while the server sleeps is verified by turns, first come, first served: other clients go on."""
+    strangers = keys_of_all_kinds(folder, 'crowd-')
+    with Server(*auth_flags(key.file, strangers['ES256'].file), threads=1) as server:
+        good_one, bad_one = signed(key), signed(strangers['ES256'])[:-8] + 'AAAAAAAA'
+        witness.tokens.update((good_one, bad_one))
+
+        def request(text, path):
+            return upgrade_request(path, extra=f'Authorization: Bearer {text}\r\n')
+        with bearer(signed(key), path='/room/order')(server.port) as observer:
+            crowd = [socket.create_connection(('127.0.0.1', server.port)) for _ in range(100)]
+            server.status('/')  # all of them are accepted
+            server.signal(signal.SIGSTOP)
+            for i, connection in enumerate(crowd):
+                # Every third one has no good token, every seventh does not wait for the answer.
+                connection.sendall(request(bad_one if i % 3 == 0 else good_one, '/room/order') + frame(TEXT, f'{i}'))
+                if i % 7 == 0:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+                    connection.close()
+            server.signal(signal.SIGCONT)
+            expected, heard = [i for i in range(100) if i % 3 and i % 7], []
+            while len([i for i in heard if i % 7]) < len(expected):
+                heard.append(int(observer.receive()[1]))
+            tap.equal([i for i in heard if i % 7], expected, 'tokens are verified in the order in which they came')
+            refused = [connection.recv(12) for i, connection in enumerate(crowd) if i % 3 == 0 and i % 7]
+            tap.equal(set(refused), {b'HTTP/1.1 401'}, 'bad ones are refused')
+            metrics = server.metrics()
+            tap.ok(metrics.sum('ringcast_tokens_deferred_total') >= 80, 'most of them had to wait',
+                   metrics.sum('ringcast_tokens_deferred_total'))
+            for connection in crowd:
+                connection.close()
+        tap.ok(wait_for(lambda: server.metrics().sum('ringcast_connections') <= 1), 'nobody is left')
+        witness.watch(server)
+
+
+def tokens_that_wait_too_long(tap, folder):
+    """Whose turn does not come within handshake_timeout is told to come back."""
+    keys = [keys_of_all_kinds(folder, f'wait-{i}-') for i in range(4)]
+    text = compose({'alg': 'ES256'}, good(), lambda _: os.urandom(64))  # tried with each of the keys
+    witness.tokens.add(text)
+    request = upgrade_request('/echo', extra=f'Authorization: Bearer {text}\r\n')
+    with Server(*auth_flags(*(k['ES256'].file for k in keys)), '--handshake-timeout', '50ms', threads=1) as server:
+        server.signal(signal.SIGSTOP)
+        crowd = [socket.create_connection(('127.0.0.1', server.port)) for _ in range(600)]
+        for connection in crowd:
+            connection.sendall(request)
+        server.signal(signal.SIGCONT)
+        answers = [connection.recv(12) for connection in crowd]
+        tap.ok(b'HTTP/1.1 503' in answers and b'HTTP/1.1 401' in answers and
+               set(answers) <= {b'HTTP/1.1 401', b'HTTP/1.1 408', b'HTTP/1.1 503'},
+               'who has waited for too long gets 503', set(answers))
+        for connection in crowd:
+            connection.close()
+        tap.ok(wait_for(lambda: server.metrics().sum('ringcast_connections') <= 1), 'nobody is left')
+        witness.watch(server)
+
+
 def limits_behind_a_balancer(tap):
     """PROXY headers by hand: it is the client that is counted, not the balancer."""
     port, proxy_port = free_port(), free_port()
@@ -702,6 +760,8 @@ def main():
         rates_of_a_connection(tap)
         rates_of_fragments(tap)
         limits_behind_a_balancer(tap)
+        a_crowd_of_tokens(tap, keys['ES256'], folder)
+        tokens_that_wait_too_long(tap, folder)
         tap.ok(len(witness.tokens) > 100 and len(''.join(witness.outputs)) > 5000, 'there was enough to look through',
                (len(witness.tokens), len(''.join(witness.outputs))))
         tap.equal(witness.leaks(), [], f'no part of {len(witness.tokens)} tokens is in the logs')

@@ -197,6 +197,20 @@ static void renew_tls(struct sim_shard *shard)
     shard_set_tls(&shard->shard, context);
 }
 
+// A token lets everybody in; who has none is let in at once. Without TLS there are no tokens: then
+// they are not looked at.
+static void set_gate(struct sim_shard *shard)
+{
+    char error[JWT_KEYS_ERROR_BYTES];
+    struct gate *gate = calloc(1, sizeof *gate);
+    CHECK(gate && origins_parse(&gate->origins, "", error, sizeof error) == 0);
+    gate->keys = jwt_keys_create();
+    CHECK(gate->keys);
+    if (jwt_keys_add_jwks(gate->keys, SIM_KEYS, strlen(SIM_KEYS), error) == 0)
+        gate->auth = GATE_OPTIONAL;
+    shard_set_gate(&shard->shard, gate);
+}
+
 static void run_shard(void *context)
 {
     struct sim_shard *shard = context;
@@ -204,6 +218,8 @@ static void run_shard(void *context)
     while (shard_tick(&shard->shard)) {
         if (current->tls && sim_chance(current, 2))
             renew_tls(shard);
+        if (current->tokens && sim_chance(current, 2))
+            set_gate(shard);
         if (current->embedded && current->stage == SIM_ACTIVE && sim_chance(current, 5))
             act_as_program(current, &shard->shard);
     }
@@ -320,6 +336,8 @@ static void create_shards(struct sim *sim)
         shard->shard.clock_ms = shard->shard.clock_unix_ms = clock_ms;
         if (sim->tls)
             renew_tls(shard);
+        if (sim->tokens)
+            set_gate(shard);
         group->shards[i] = &shard->shard;
         fiber_init(&shard->fiber, run_shard, shard);
     }
@@ -365,6 +383,7 @@ static void choose_client(struct sim *sim, uint32_t index)
     uint32_t dice = rand_below(&sim->rand, 100);
     client->has_tls = sim->tls && sim_chance(sim, 60);
     client->has_proxy = sim_chance(sim, 30);
+    client->has_token = sim->tokens && sim_chance(sim, 70);
     client->elsewhere = sim->embedded && sim_chance(sim, 20);
     client->kind = dice < 70 ? CLIENT_MEMBER : dice < 88 ? CLIENT_ECHO : CLIENT_NOISE;
     client->without_self = sim_chance(sim, 30);
@@ -584,6 +603,7 @@ void sim_run(uint64_t seed)
     sim->embedded = sim_chance(sim, 25);
     sim->takes_out = sim->embedded && sim_chance(sim, 30);
     sim->tls = sim_chance(sim, 50);
+    sim->tokens = sim_chance(sim, 40);
     if (sim->tls)
         CHECK(tls_client_context_create(&sim->client_tls, NULL, NULL, 0) == 0);
     sim->max_message = sim_chance(sim, 10) ? 70000 : sim_chance(sim, 50) ? 4000 : 200;
