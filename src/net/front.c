@@ -129,6 +129,7 @@ static void step(struct net *net, struct front *front, const uint8_t *bytes, siz
 {
     const uint8_t *cursor = bytes, *end = bytes + len;
     net->handshake_budget--;
+    front->begun = true;
     if (net->tls)
         tls_context_set_time(net->tls, net->unix_ms / 1000); // which ticket keys are good
     switch (tls_handshake(front->tls, &cursor, end)) {
@@ -173,12 +174,12 @@ static void receive_tls(struct net *net, struct front *front, const uint8_t *byt
     if (front->stage == FRONT_OPEN) {
         read_records(net, front, bytes, bytes + len);
         say_pending(net, front);
-    } else if (net->handshake_budget && !list_linked(&front->node)) {
+    } else if (net->handshake_budget && list_empty(&net->hellos) && list_empty(&net->handshakes)) {
         step(net, front, bytes, len);
     } else if (keep_waiting(front, bytes, len)) {
         counter_add(&net->counters.tls_handshakes_deferred, 1);
         if (!list_linked(&front->node))
-            list_push_back(&net->handshakes, &front->node);
+            list_push_back(front->begun ? &net->handshakes : &net->hellos, &front->node);
     } else {
         link_abort(net, link, CLOSE_REASON_OVERLOADED);
     }
@@ -230,10 +231,17 @@ void front_receive(struct net *net, struct link *link, uint8_t *bytes, size_t le
         link_give(net, link, bytes + len - rest, rest);
 }
 
+static struct list_node *whose_turn(const struct net *net)
+{
+    bool begun = net->handshake_budget % 2 == 0;
+    struct list_node *node = list_first(begun ? &net->handshakes : &net->hellos);
+    return node ? node : list_first(begun ? &net->hellos : &net->handshakes);
+}
+
 void net_handshakes(struct net *net)
 {
     struct list_node *node;
-    while (net->handshake_budget && (node = list_first(&net->handshakes))) {
+    while (net->handshake_budget && (node = whose_turn(net))) {
         struct front *front = CONTAINER_OF(node, struct front, node);
         uint8_t *bytes = front->waiting;
         uint32_t len = front->waiting_len;

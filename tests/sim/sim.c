@@ -211,11 +211,48 @@ static void set_gate(struct sim_shard *shard)
     shard_set_gate(&shard->shard, gate);
 }
 
+// Whoever waits for a step of its handshake, of each kind the one that came first.
+struct waiting {
+    struct list_node *node;
+    uint32_t slot, generation;
+};
+
+static struct waiting first_of(const struct list *list)
+{
+    struct waiting first = {.node = list_first(list)};
+    if (!first.node)
+        return first;
+    const struct link *link = CONTAINER_OF(first.node, struct front, node)->link;
+    first.slot = link->slot;
+    first.generation = link->generation;
+    return first;
+}
+
+static void check_served(const struct sim *sim, const struct net *net, const struct waiting *first)
+{
+    if (!first->node || net_link(net, first->slot)->generation != first->generation)
+        return;
+    struct front *front = net->fronts[first->slot];
+    if (front && &front->node == first->node && list_linked(&front->node))
+        sim_fail(sim, "a handshake has waited for its turn in vain");
+}
+
+// However much arrives, who has waited longest has its turn in the next tick.
+static bool tick(struct sim_shard *shard)
+{
+    const struct net *net = &shard->shard.net;
+    struct waiting hello = first_of(&net->hellos), begun = first_of(&net->handshakes);
+    bool goes_on = shard_tick(&shard->shard);
+    check_served(shard->sim, net, &hello);
+    check_served(shard->sim, net, &begun);
+    return goes_on;
+}
+
 static void run_shard(void *context)
 {
     struct sim_shard *shard = context;
     CHECK(shard_start(&shard->shard) == 0);
-    while (shard_tick(&shard->shard)) {
+    while (tick(shard)) {
         if (current->tls && sim_chance(current, 2))
             renew_tls(shard);
         if (current->tokens && sim_chance(current, 2))
