@@ -265,6 +265,8 @@ const uint8_t *front_seal(struct net *net, struct link *link, const uint8_t *byt
                           uint32_t *sealed_len)
 {
     struct tls_session *tls = front_of(net, link)->tls;
+    if (front_of(net, link)->failed)
+        len = 0; // only the alert still goes out
     uint8_t *out = arena_alloc(net->arena, tls_write_max(tls, len), 1);
     *sealed_len = out ? (uint32_t)tls_write(tls, bytes, len, out) : 0;
     if (*sealed_len)
@@ -298,14 +300,26 @@ static const uint8_t *next_plain(struct net *net, const struct backlog *backlog,
     return net->plain;
 }
 
+static void drop_plain(struct net *net, struct backlog *backlog)
+{
+    while (backlog->count)
+        backlog_advance(backlog, run_len(backlog_at(backlog, 0)->run) - backlog->head_sent_bytes,
+                        net->runs);
+}
+
 struct run *front_seal_backlog(struct net *net, struct link *link)
 {
     struct tls_session *tls = front_of(net, link)->tls;
     struct backlog *backlog = link->backlog;
+    if (front_of(net, link)->failed)
+        drop_plain(net, backlog); // only the alert still goes out
     size_t len = 0;
     const uint8_t *plain = backlog->count ? next_plain(net, backlog, &len) : NULL;
-    if (!len && !tls_pending_bytes(tls))
+    if (!len && !tls_pending_bytes(tls)) {
+        if (front_of(net, link)->failed)
+            link_abort(net, link, CLOSE_REASON_TLS);
         return NULL;
+    }
     struct frame *frame = frame_create(net->runs->frames, (uint32_t)tls_write_max(tls, len));
     struct run *run = frame ? run_create(net->runs, frame, 0) : NULL;
     if (!run) {

@@ -58,7 +58,8 @@ void front_drop(struct net *net, struct link *link);
 // Bytes from the socket.
 void front_receive(struct net *net, struct link *link, uint8_t *bytes, size_t len);
 
-// Seals len bytes (0: only what the session has to say) into scratch memory of this tick. NULL when
+// Seals len bytes (0: only what the session has to say, which is also all that is left to be said
+// once TLS has failed) into scratch memory of this tick. NULL when
 // there is nothing, or when the link had to be aborted.
 const uint8_t *front_seal(struct net *net, struct link *link, const uint8_t *bytes, size_t len,
                           uint32_t *sealed_len);
