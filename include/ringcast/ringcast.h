@@ -243,8 +243,10 @@ RINGCAST_API int ringcast_create(struct ringcast **rc, const struct ringcast_opt
 // an error (a sentence in error) the instance can only be destroyed. Thread: control.
 RINGCAST_API int ringcast_start(struct ringcast *rc, char *error, size_t error_bytes);
 
-// Begins the end: nothing is accepted any more, clients are told to go (1001), evenly over four
-// fifths of deadline_ms, and what is left at the deadline is cut off. With deadline_ms 0, at once.
+// Begins the end: who waits to be accepted still is, then nobody; clients are told to go (1001),
+// evenly over four fifths of deadline_ms; requests that have begun are answered (503 to those for a
+// WebSocket) unless they fall silent for a second; and what is left at the deadline is cut off.
+// With deadline_ms 0, at once.
 // May be called again, to make it quicker; before ringcast_start, it ends as soon as it is started.
 // Thread: any, and from signal handlers.
 RINGCAST_API void ringcast_stop(struct ringcast *rc, uint32_t deadline_ms);

@@ -89,6 +89,25 @@ void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason r
         conn_end(conns, conn, reason, true);
 }
 
+// --- Draining
+
+#define DRAIN_SILENCE_MS 1000 // so long we wait for the next byte of a request
+
+static uint64_t drain_patience_ms(const struct conns *conns, const struct conn *conn)
+{
+    uint32_t silent_ms = (uint32_t)conns->net->now_ms - conn->link.heard_ms;
+    return silent_ms < DRAIN_SILENCE_MS ? DRAIN_SILENCE_MS - silent_ms : 0;
+}
+
+bool conn_drain(struct conns *conns, struct conn *conn)
+{
+    if (conn->state >= CONN_OPEN)
+        conn_close(conns, conn, CLOSE_REASON_DRAINING);
+    else
+        arm(conns, conn, drain_patience_ms(conns, conn));
+    return conn->state >= CONN_OPEN;
+}
+
 // --- Publishers that wait
 
 void conn_hold(struct conns *conns, struct conn *conn)
@@ -233,12 +252,32 @@ static void arm_open(struct conns *conns, struct conn *conn)
 
 static void refuse_late(struct conns *conns, struct conn *conn, int status, const char *sentence)
 {
-    if (conn->link.state == LINK_UP && conn->http) {
+    enum close_reason reason =
+        conns->draining ? CLOSE_REASON_DRAINING : CLOSE_REASON_HANDSHAKE_TIMEOUT;
+    if (conn->state == CONN_HTTP && conn->link.state == LINK_UP && conn->http) {
         conn_http_refuse(conns, conn, status, sentence);
-        conn->link.reason = CLOSE_REASON_HANDSHAKE_TIMEOUT;
+        conn->link.reason = (uint8_t)reason;
     } else {
-        link_abort(conns->net, &conn->link, CLOSE_REASON_HANDSHAKE_TIMEOUT);
+        link_abort(conns->net, &conn->link, reason);
     }
+}
+
+// Time is up for one that is not open yet.
+static void end_handshake(struct conns *conns, struct conn *conn)
+{
+    bool waited = conn->state == CONN_VERIFYING;
+    if (conns->draining && conn->link.state == LINK_UP && drain_patience_ms(conns, conn)) {
+        arm(conns, conn, drain_patience_ms(conns, conn));
+        return;
+    }
+    if (waited)
+        conn_stop_verifying(conn);
+    if (conns->draining)
+        refuse_late(conns, conn, 503, "this server is going away");
+    else if (waited)
+        refuse_late(conns, conn, 503, "too many tokens are to be verified: try again later");
+    else
+        refuse_late(conns, conn, 408, "the request took too long");
 }
 
 // True when the connection was reaped for being idle.
@@ -246,14 +285,9 @@ static bool on_timer(struct conns *conns, struct conn *conn)
 {
     switch ((enum conn_state)conn->state) {
     case CONN_HTTP:
-        refuse_late(conns, conn, 408, "the request took too long");
-        return false;
     case CONN_VERIFYING:
-        conn_stop_verifying(conn);
-        refuse_late(conns, conn, 503, "too many tokens are to be verified: try again later");
-        return false;
     case CONN_JOINING:
-        link_abort(conns->net, &conn->link, CLOSE_REASON_HANDSHAKE_TIMEOUT);
+        end_handshake(conns, conn);
         return false;
     case CONN_OPEN: {
         uint64_t wait_ms = UINT32_MAX / 4;
@@ -357,6 +391,8 @@ static void on_open(void *context, struct link *link, const struct link_entry *e
     conn->peer = entry->address;
     conn->peer_port = entry->port;
     arm(conns, conn, conns->options.handshake_timeout_ms);
+    if (conns->draining)
+        (void)conn_drain(conns, conn);
     if (!entry->proxy) {
         enter_address(conns, conn);
     } else if (!conns->options.proxies || !ip_nets_contain(conns->options.proxies, conn->peer)) {

@@ -233,7 +233,12 @@ void conn_adopt(struct conns *conns, struct conn *conn, const struct conn_decisi
 // Starts the close handshake; HTTP connections are just closed. The first reason stays.
 void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason);
 
-// The same with a code and a text of the program's.
+// The server goes away: says goodbye to an open connection. Another one is let finish what it has
+// begun (a request for a WebSocket gets 503), but is not waited for when it falls silent. True:
+// said goodbye.
+bool conn_drain(struct conns *conns, struct conn *conn);
+
+// The same as conn_close, with a code and a text of the program's.
 void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason reason,
                      uint16_t code, const char *text);
 

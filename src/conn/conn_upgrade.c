@@ -111,10 +111,17 @@ static void refuse(struct conns *conns, struct conn *conn, int status, const cha
 // What was asked for has been done.
 static void enter(struct conns *conns, struct conn *conn)
 {
-    if (conn->adopted)
-        conn_set_open(conns, conn);
-    else
+    if (!conn->adopted && conns->draining) {
+        conn->state = CONN_HTTP;
+        refuse(conns, conn, 503, "this server is going away");
+        return;
+    }
+    if (!conn->adopted)
         conn_http_switch(conns, conn);
+    else
+        conn_set_open(conns, conn);
+    if (conns->draining)
+        (void)conn_drain(conns, conn);
 }
 
 static void enter_rooms(struct conns *conns, struct conn *conn,

@@ -129,14 +129,6 @@ int listeners_open(struct listeners *listeners, const struct ringcast_listener *
     return 0;
 }
 
-void listeners_shutdown(const struct listeners *listeners)
-{
-    for (unsigned shard = 0; shard < listeners->shards; shard++)
-        for (unsigned i = 0; i < listeners->count; i++)
-            if (!listeners->given[i])
-                (void)shutdown(listeners->fds[shard][i], SHUT_RDWR); // not to listen is all we want
-}
-
 void listeners_close(struct listeners *listeners)
 {
     for (unsigned shard = 0; shard < listeners->shards; shard++)

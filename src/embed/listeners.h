@@ -22,7 +22,3 @@ struct listeners {
 MUST_USE int listeners_open(struct listeners *listeners, const struct ringcast_listener *wanted,
                             size_t count, uint16_t shards, char *error, size_t error_bytes);
 void listeners_close(struct listeners *listeners);
-
-// Refuses new connections from now on instead of letting them wait for an accept that never comes;
-// but what the program brought stays open, for whoever comes next. Async-signal-safe.
-void listeners_shutdown(const struct listeners *listeners);

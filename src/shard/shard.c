@@ -227,7 +227,7 @@ static void arm_what_ended(struct shard *shard)
         shard->event_armed = true;
         ring_read_event(shard->ring, shard->event_fd, op_pack(OP_EVENT, 0, 0));
     }
-    if (shard->phase < SHARD_DRAINING)
+    if (!shard->deaf)
         shard_arm_accepts(shard);
 }
 

@@ -495,6 +495,7 @@ static void step(struct sim *sim)
 
 static void set_phase(struct sim *sim, enum shard_phase phase)
 {
+    sim->drain_until_ms = phase == SHARD_DRAINING ? sim->now_ms + sim->group.drain_deadline_ms : 0;
     atomic_store(&sim->group.phase, (int)phase);
     for (uint16_t i = 0; i < sim->group.count; i++)
         shard_interrupt(&sim->shards[i]->shard);

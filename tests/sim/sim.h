@@ -114,6 +114,7 @@ struct sim {
     bool tokens;        // some have a token
     struct tls_context *client_tls;
     uint32_t lent, released; // payloads of the program's
+    uint64_t drain_until_ms; // who has asked for something is answered until then
     bool interrupted;        // the shards were told to stop while clients were active
     uint32_t max_message;
     struct ip_nets proxies;
