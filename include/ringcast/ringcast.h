@@ -170,7 +170,8 @@ struct ringcast_listener {
     const char *address; // "127.0.0.1:8080", "[::1]:0", "*:8443"; NULL: fd is given
     int fd;              // a listening stream socket. Owner: the program's; must stay until destroy
     bool tls;            // needs ringcast_set_tls before ringcast_start
-    bool proxy;          // each connection begins with a PROXY header, from proxy_networks only
+    bool proxy;          // each connection begins with a PROXY header: from proxy_networks only,
+                         // or by a unix socket with a path, which its permissions guard
 };
 
 // How much a log is told.

@@ -356,7 +356,7 @@ const char *conn_address(const struct conn *conn, char text[CONN_ADDRESS_BYTES])
 
 // Counts the connection under its client's address. It is refused in words where that costs
 // little; a TLS handshake would cost more than who comes too fast is worth.
-static void enter_address(struct conns *conns, struct conn *conn)
+void conn_enter_address(struct conns *conns, struct conn *conn)
 {
     uint32_t cell;
     const struct conn_options *o = &conns->options;
@@ -394,8 +394,9 @@ static void on_open(void *context, struct link *link, const struct link_entry *e
     if (conns->draining)
         (void)conn_drain(conns, conn);
     if (!entry->proxy) {
-        enter_address(conns, conn);
-    } else if (!conns->options.proxies || !ip_nets_contain(conns->options.proxies, conn->peer)) {
+        conn_enter_address(conns, conn);
+    } else if (!entry->trusted &&
+               (!conns->options.proxies || !ip_nets_contain(conns->options.proxies, conn->peer))) {
         char text[CONN_ADDRESS_BYTES];
         log_warn("not in proxy_networks, so no PROXY header is taken from it: %s",
                  conn_address(conn, text));
@@ -408,11 +409,14 @@ static void on_proxied(void *context, struct link *link, const struct proxy_endp
 {
     struct conns *conns = context;
     struct conn *conn = conn_of_link(link);
+    // The balancer itself, asking how we are, is not a client. Nor is, as far as pages go, who has
+    // no address: version 1 has no other word for the former.
+    conn->nameless = endpoints->unknown;
     if (endpoints->local)
-        return; // the balancer itself, asking how we are: it is not a client
+        return;
     conn->peer = endpoints->source;
     conn->peer_port = endpoints->source_port;
-    enter_address(conns, conn);
+    conn_enter_address(conns, conn);
 }
 
 void conn_set_open(struct conns *conns, struct conn *conn)

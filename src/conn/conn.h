@@ -73,6 +73,7 @@ struct conn {
     bool read_only : 1;   // may not publish to its room
     bool join_failed : 1; // JOINING: one of the answers was no
     bool adopted : 1;     // upgraded by another server
+    bool nameless : 1;    // its load balancer has no address of it
     bool retry : 1;       // PROGRAM: `message` is whole, and waits until the program takes it
 };
 

@@ -15,6 +15,9 @@ void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const 
 void conn_http_refuse_with(struct conns *conns, struct conn *conn, int status, const char *headers,
                            const char *sentence);
 
+// Counts the connection under its address, and sets its verdict; it may be aborted.
+void conn_enter_address(struct conns *conns, struct conn *conn);
+
 // What a status needs beside itself, or NULL.
 const char *conn_http_headers(int status);
 

@@ -13,6 +13,7 @@ struct listeners {
     int fds[SHARD_MAX][SHARD_LISTENERS];
     struct sock_address addresses[SHARD_LISTENERS]; // as bound: with the port the kernel chose
     bool tls[SHARD_LISTENERS], proxy[SHARD_LISTENERS];
+    bool files[SHARD_LISTENERS]; // sockets in the file system
     bool given[SHARD_LISTENERS]; // brought by the program, and its own to close
     unsigned count;
     uint16_t shards;

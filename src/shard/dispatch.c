@@ -56,6 +56,7 @@ static void on_accept(struct shard *shard, const struct ring_completion *c)
             .full = shard->net.open_count >= shard->options.max_connections,
             .tls = shard->options.listeners[listener].tls,
             .proxy = shard->options.listeners[listener].proxy,
+            .trusted = shard->options.listeners[listener].trusted,
         };
         ring_peer_read(&shard->peers[listener][n], &entry.address, &entry.port);
         link_accepted(&shard->net, (uint32_t)c->result, &entry);

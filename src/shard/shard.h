@@ -43,7 +43,8 @@ struct shard_group {
 struct shard_listener {
     int fd; // owned by the caller until shard_fini
     bool tls, proxy;
-    bool kept; // goes on listening when we are gone, for who comes next
+    bool trusted; // a socket of the file system: its permissions say who may connect
+    bool kept;    // goes on listening when we are gone, for who comes next
 };
 
 struct shard_options {

@@ -190,6 +190,25 @@ def activation(tap):
             client.sendall(upgrade_request('/echo'))
             tap.ok(client.recv(1000).startswith(b'HTTP/1.1 101'), 'is served as well')
 
+        with activated(local, port, f'127.0.0.1:{port}, systemd proxy') as server, \
+                socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            client.sendall(b'PROXY TCP4 198.51.100.7 192.0.2.1 1234 80\r\n' + upgrade_request('/echo'))
+            tap.ok(client.recv(1000).startswith(b'HTTP/1.1 101'), 'by a unix socket a PROXY header is trusted')
+    with socket.socket(socket.AF_UNIX) as local, socket.socket(socket.AF_UNIX) as client:
+        name = f'\0ringcast-test-{os.getpid()}'
+        local.bind(name)
+        local.listen()
+        port = free_port()
+        with activated(local, port, f'127.0.0.1:{port}, systemd proxy') as server:
+            client.connect(name)
+            try:
+                client.sendall(b'PROXY TCP4 198.51.100.7 192.0.2.1 1234 80\r\n' + upgrade_request('/echo'))
+                answer = client.recv(1000)
+            except ConnectionError:
+                answer = b''
+            tap.ok(not answer.startswith(b'HTTP/1.1 101'), 'but not by an abstract one: it has no permissions', answer)
+
     table = [('another name', 'systemd:other', {'LISTEN_FDS': '1', 'LISTEN_FDNAMES': 'web'}, 'named other'),
              ('nothing passed', 'systemd', {}, 'systemd passed no socket')]
     for name, listen, environment, said in table:
