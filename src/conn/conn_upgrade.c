@@ -16,6 +16,8 @@ static void count_refusal(struct conns *conns, const struct gate_answer *answer)
 {
     if (answer->status == 401 || answer->status == 400)
         counter_add(&conns->counters.tokens_refused, 1);
+    else if (answer->bad_subject)
+        counter_add(&conns->counters.subjects_refused, 1);
     else if (answer->status == 403)
         counter_add(&conns->counters.origins_refused, 1);
 }

@@ -96,8 +96,10 @@ static struct gate_answer judge_subject(const char *subject, struct claims **cla
         return welcome;
     if (result == CLAIMS_NO_MEMORY)
         return refuse(503, "no_memory", "Try again later: the server is out of memory.");
-    return refuse(403, "bad_subject",
-                  "Show a certificate whose subject is UTF-8 of at most 256 bytes.");
+    struct gate_answer answer = refuse(
+        403, "bad_subject", "Show a certificate whose subject is UTF-8 of at most 256 bytes.");
+    answer.bad_subject = true;
+    return answer;
 }
 
 struct gate_answer gate_judge(const struct gate *gate, const struct http_parser *http,

@@ -29,6 +29,7 @@ struct gate_answer {
     const char *text;   // a sentence for its body
     const char *reason; // one word for the log
     bool bad_token;     // 401 though there was a token
+    bool bad_subject;   // 403 for the certificate, not for the Origin
 };
 
 // Whether judging takes the verification of a signature: a hundred times the work of a message.

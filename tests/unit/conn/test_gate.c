@@ -103,6 +103,8 @@ Test(gate, tokens_and_certificates)
                      i);
         if (cases[i].reason)
             cr_expect_str_eq(answer.reason, cases[i].reason, "row %zu", i);
+        cr_expect_eq(answer.bad_subject,
+                     cases[i].reason && strcmp(cases[i].reason, "bad_subject") == 0, "row %zu", i);
         cr_expect_eq(answer.status != 0, answer.text != NULL, "row %zu", i);
         cr_expect_eq(claims != NULL, cases[i].sub != NULL, "row %zu", i);
         if (claims && cases[i].sub)
