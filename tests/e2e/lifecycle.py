@@ -289,7 +289,8 @@ def reloading(tap, folder):
         return server.output()[before:]
     write('log_level = warn\n')
     with Server('--config', path) as server:
-        tap.equal(server.output(), '', 'log_level = warn: nothing to say')
+        said = [line for line in server.output().splitlines() if 'serving as root' not in line]
+        tap.equal(said, [], 'log_level = warn: nothing to say')
         log = reload(server, 'log_level = debug\n', 'reloaded')
         tap.ok(re.search('log_level: warn -> debug', log), 'SIGHUP: log_level is live', log)
         before = len(server.output())
