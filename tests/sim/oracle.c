@@ -105,7 +105,9 @@ void oracle_eof(struct sim *sim, struct client *client)
         sim_fail(sim, "client %u: cut off (state %d)", client->index, client->state);
     if (client->close_sent && client->close_received)
         return;
-    if (!(client->ending && client->end == END_HALF && !client->close_received))
+    // Nor is anybody told who came by another server and half-closed before there was no place.
+    bool no_place = client->elsewhere && sim->few_places && client->received.count == 0;
+    if (no_place || !(client->ending && client->end == END_HALF && !client->close_received))
         client->cut = true;
 }
 
