@@ -186,7 +186,8 @@ struct ringcast_listener {
     const char *address; // "127.0.0.1:8080", "[::1]:0", "*:8443"; NULL: fd is given
     int fd;              // a listening stream socket. Owner: the program's; must stay until destroy
     bool tls;            // needs ringcast_set_tls before ringcast_start
-    bool proxy;          // each connection begins with a PROXY header, from proxy_networks only
+    bool proxy;          // each connection begins with a PROXY header: from proxy_networks only,
+                         // or by a unix socket with a path, which its permissions guard
 };
 
 // How much a log is told.
@@ -218,7 +219,7 @@ struct ringcast_options {
     uint32_t tick_interval_ms; // on_tick at least so often; 0: only when there is something to do
 
     uint32_t messages_per_second;            // from one connection; 0: any number
-    uint64_t bytes_per_second;               // the same in payload bytes
+    uint64_t bytes_per_second;               // the same, with frame headers
     uint32_t address_connections;            // at once from one client address; 0: any number
     uint32_t address_connections_per_second; // new ones; 0: any number
     const char *proxy_networks; // load balancers: "10.0.0.0/8,::1"; default "127.0.0.0/8,::1"
@@ -259,11 +260,12 @@ RINGCAST_API int ringcast_create(struct ringcast **rc, const struct ringcast_opt
 // an error (a sentence in error) the instance can only be destroyed. Thread: control.
 RINGCAST_API int ringcast_start(struct ringcast *rc, char *error, size_t error_bytes);
 
-// Begins the end: nothing is accepted any more, clients are told to go (1001), evenly over four
-// fifths of deadline_ms, and what is left at the deadline is cut off. With deadline_ms 0, at once.
-// May be called again: the earliest end counts. Before ringcast_start, it ends as soon as it is
-// started. In a child of the process nothing happens. Thread: any, and from signal handlers (if
-// clock_ms may be).
+// Begins the end: who waits to be accepted still is, then nobody; clients are told to go (1001),
+// evenly over four fifths of deadline_ms; requests that have begun are answered (503 to those for a
+// WebSocket) unless they fall silent for a second; and what is left at the deadline is cut off.
+// With deadline_ms 0, at once. May be called again: the earliest end counts. Before ringcast_start,
+// it ends as soon as it is started. In a child of the process nothing happens. Thread: any, and
+// from signal handlers (if clock_ms may be).
 RINGCAST_API void ringcast_stop(struct ringcast *rc, uint32_t deadline_ms);
 
 // Returns when all shards have ended after ringcast_stop, or when none was started. Thread:

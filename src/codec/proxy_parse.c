@@ -121,7 +121,7 @@ static const char *line_end(struct proxy_parser *parser)
     size_t count = split((const char *)parser->head + sizeof v1_prefix,
                          parser->have_bytes - sizeof v1_prefix - strlen("\r\n"), words, LINE_WORDS);
     parser->state = STATE_DONE;
-    endpoints->local = is_word(words[0], "UNKNOWN");
+    endpoints->local = endpoints->unknown = is_word(words[0], "UNKNOWN");
     if (endpoints->local)
         return NULL;
     bool is_v4 = is_word(words[0], "TCP4");
@@ -218,6 +218,7 @@ static const char *fixed_end(struct proxy_parser *parser)
         return "the PROXY header is malformed: its length leaves no room for the addresses of its "
                "family";
     parser->endpoints.local = is_skipped || family == FAMILY_UNIX;
+    parser->endpoints.unknown = parser->endpoints.local && !is_local_command(parser);
     parser->state = STATE_ADDRESSES;
     parser->element_end = (uint16_t)(FIXED_BYTES + addresses);
     return addresses == 0 ? addresses_end(parser) : NULL;

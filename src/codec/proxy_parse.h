@@ -27,6 +27,7 @@ struct proxy_endpoints {
     // zero: a proxy's own connection (LOCAL, as health checks are) or one that has no IP addresses
     // (UNKNOWN, AF_UNSPEC, AF_UNIX).
     bool local;
+    bool unknown; // of these, the latter
 };
 
 struct proxy_parser {

@@ -63,7 +63,7 @@ size_t proxy_v2_write(uint8_t out[PROXY_WRITE_MAX_BYTES], const struct proxy_end
 {
     static const uint8_t empty_crc[] = {0x03, 0, 4, 0, 0, 0, 0};
     uint8_t *at = append(out, signature, sizeof signature);
-    *at++ = endpoints->local ? 0x20 : 0x21;
+    *at++ = endpoints->local && !endpoints->unknown ? 0x20 : 0x21;
     *at++ = endpoints->local ? 0x00 : both_v4(endpoints) ? 0x11 : 0x21;
     at += 2; // the length, below
     if (!endpoints->local)

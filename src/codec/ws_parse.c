@@ -87,6 +87,14 @@ static bool length_form_legal(const uint8_t *header, size_t have)
     }
 }
 
+// What a frame adds to its message's size, of which `length` is its payload. Empty frames cost us
+// work too: in the middle of a message, where they could go on for ever, each counts as a byte.
+static uint64_t counted_bytes(const uint8_t *header, uint64_t length)
+{
+    bool endless = header[0] == WS_CONTINUATION && (header[1] & LENGTH_MASK) == 0;
+    return endless ? 1 : length;
+}
+
 // Judges what has arrived of a header. The order of the checks follows the order of the bytes, so
 // that a header with several faults gives the same answer however it was cut.
 static enum close_reason header_fault(const struct ws_parser *parser, const uint8_t *header,
@@ -105,7 +113,8 @@ static enum close_reason header_fault(const struct ws_parser *parser, const uint
         return CLOSE_REASON_PROTOCOL;
     // The sum could overflow; the difference cannot.
     if (parser->message_bytes > max_message_bytes ||
-        length_at_least(header, have) > max_message_bytes - parser->message_bytes)
+        counted_bytes(header, length_at_least(header, have)) >
+            max_message_bytes - parser->message_bytes)
         return CLOSE_REASON_TOO_BIG;
     return CLOSE_REASON_NONE;
 }
@@ -125,7 +134,7 @@ static void frame_begin(struct ws_parser *parser, const uint8_t *header, size_t 
         return;
     if ((header[0] & OPCODE_MASK) != WS_CONTINUATION)
         parser->message_opcode = header[0] & OPCODE_MASK;
-    parser->message_bytes += length;
+    parser->message_bytes += counted_bytes(header, length);
 }
 
 // Collects a header that was cut, and judges it after every byte.
@@ -182,6 +191,7 @@ static void payload_take(struct ws_parser *parser, uint8_t **cursor, const uint8
     chunk->opcode = opcode == WS_CONTINUATION ? parser->message_opcode : opcode;
     chunk->first = opcode != WS_CONTINUATION && !parser->frame_started;
     chunk->last = frame_ends && (parser->first_byte & FIN) != 0;
+    chunk->begins = !parser->frame_started;
     chunk->violation = CLOSE_REASON_NONE;
     *cursor += len;
     parser->frame_started = true;
@@ -207,24 +217,21 @@ static enum ws_result violation(struct ws_chunk *chunk, enum close_reason reason
 enum ws_result ws_next(struct ws_parser *parser, uint8_t **cursor, uint8_t *end,
                        uint64_t max_message_bytes, struct ws_chunk *chunk)
 {
-    for (;;) {
-        if (!parser->in_payload) {
-            enum close_reason fault = header_take(parser, cursor, end, max_message_bytes);
-            if (fault != CLOSE_REASON_NONE)
-                return violation(chunk, fault);
-            if (!parser->in_payload)
-                return WS_NEED_MORE;
-        }
-        if (*cursor == end && parser->frame_left_bytes != 0)
+    if (!parser->in_payload) {
+        enum close_reason fault = header_take(parser, cursor, end, max_message_bytes);
+        if (fault != CLOSE_REASON_NONE)
+            return violation(chunk, fault);
+        if (!parser->in_payload)
             return WS_NEED_MORE;
-        payload_take(parser, cursor, end, chunk);
-        if ((chunk->opcode & CONTROL) != 0)
-            return WS_CONTROL;
-        if (chunk->opcode == WS_TEXT && !text_legal(parser, chunk))
-            return violation(chunk, CLOSE_REASON_NOT_UTF8);
-        if (chunk->len != 0 || chunk->first || chunk->last)
-            return WS_DATA;
     }
+    if (*cursor == end && parser->frame_left_bytes != 0)
+        return WS_NEED_MORE;
+    payload_take(parser, cursor, end, chunk);
+    if ((chunk->opcode & CONTROL) != 0)
+        return WS_CONTROL;
+    if (chunk->opcode == WS_TEXT && !text_legal(parser, chunk))
+        return violation(chunk, CLOSE_REASON_NOT_UTF8);
+    return WS_DATA;
 }
 
 // RFC 6455, section 7.4, and the IANA registry, where 1012 to 1014 came later. 1004 is reserved;

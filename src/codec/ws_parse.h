@@ -24,7 +24,7 @@ enum ws_opcode {
 
 struct ws_parser {
     uint64_t frame_left_bytes;           // payload of the current frame still to come
-    uint64_t message_bytes;              // announced so far for the current data message
+    uint64_t message_bytes;              // counted so far of the current data message
     uint8_t header[WS_HEADER_MAX_BYTES]; // of a frame whose header was cut
     uint8_t header_have;                 // bytes collected there; 0 between headers
     uint8_t first_byte;                  // of the current frame: FIN and opcode
@@ -47,23 +47,42 @@ struct ws_chunk {
     uint8_t *bytes; // unmasked, inside the caller's input; may be NULL when len is 0
     size_t len;
     enum ws_opcode
-        opcode; // TEXT or BINARY of the message, also for continuations; PING, PONG, CLOSE
-    bool first; // first piece of the message (or control frame)
-    bool last;  // last piece of it: the message (or control frame) is whole
+        opcode;  // TEXT or BINARY of the message, also for continuations; PING, PONG, CLOSE
+    bool first;  // first piece of the message (or control frame)
+    bool last;   // last piece of it: the message (or control frame) is whole
+    bool begins; // first piece of a frame
     enum close_reason violation; // PROTOCOL, NOT_UTF8 or TOO_BIG
 };
 
 void ws_parser_init(struct ws_parser *parser);
 
 // Consumes from *cursor up to end and returns at the first thing to report, with *cursor behind it.
-// A piece of length 0 is reported only where it is first or last (empty message, empty final
-// fragment). Text is UTF-8-checked while it arrives: the violation is reported at the byte that
-// cannot be continued, or at the end of the message when it ends within a character; chunks that
-// precede the bad one have been reported before. A message longer than max_message_bytes is a
-// violation as soon as a frame header announces it. Close payloads are checked by ws_close_parse,
-// not here.
+// A piece of length 0 is reported only for an empty frame. Text is UTF-8-checked while it arrives:
+// the violation is reported at the byte that cannot be continued, or at the end of the message when
+// it ends within a character; chunks that precede the bad one have been reported before. A message
+// longer than max_message_bytes is a violation as soon as a frame header announces it; an empty
+// frame in its middle counts as a byte, so that no message has more frames than max_message_bytes.
+// Close payloads are checked by ws_close_parse, not here.
 enum ws_result ws_next(struct ws_parser *parser, uint8_t **cursor, uint8_t *end,
                        uint64_t max_message_bytes, struct ws_chunk *chunk);
+
+// What a client's frame header takes for this much payload.
+static inline size_t ws_client_header_bytes(uint64_t payload_bytes)
+{
+    return payload_bytes <= 125 ? 6 : payload_bytes <= UINT16_MAX ? 8 : WS_HEADER_MAX_BYTES;
+}
+
+// The whole payload of the frame that a piece begins. Right behind the ws_next that reported it.
+static inline uint64_t ws_frame_bytes(const struct ws_parser *parser, const struct ws_chunk *chunk)
+{
+    return chunk->len + parser->frame_left_bytes;
+}
+
+// A frame in the middle of a message: neither its first nor its last one. As above.
+static inline bool ws_in_the_middle(const struct ws_parser *parser, const struct ws_chunk *chunk)
+{
+    return !chunk->first && parser->first_byte == WS_CONTINUATION;
+}
 
 // True when the parser stands between two messages (and between two frames).
 static inline bool ws_parser_idle(const struct ws_parser *parser)

@@ -15,6 +15,8 @@
 void conns_init(struct conns *conns, uint64_t now_ms)
 {
     wheel_init(&conns->wheel, now_ms);
+    list_init(&conns->verifying);
+    conns->verifications = CONN_VERIFICATIONS_PER_TICK;
 }
 
 void conns_set_gate(struct conns *conns, struct gate *gate)
@@ -85,6 +87,25 @@ void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason r
     arm(conns, conn, conns->options.close_timeout_ms);
     if (conn->link.paused) // a publisher that waits would not hear the peer's answer
         conn_end(conns, conn, reason, true);
+}
+
+// --- Draining
+
+#define DRAIN_SILENCE_MS 1000 // so long we wait for the next byte of a request
+
+static uint64_t drain_patience_ms(const struct conns *conns, const struct conn *conn)
+{
+    uint32_t silent_ms = (uint32_t)conns->net->now_ms - conn->link.heard_ms;
+    return silent_ms < DRAIN_SILENCE_MS ? DRAIN_SILENCE_MS - silent_ms : 0;
+}
+
+bool conn_drain(struct conns *conns, struct conn *conn)
+{
+    if (conn->state >= CONN_OPEN)
+        conn_close(conns, conn, CLOSE_REASON_DRAINING);
+    else
+        arm(conns, conn, drain_patience_ms(conns, conn));
+    return conn->state >= CONN_OPEN;
 }
 
 // --- Publishers that wait
@@ -253,20 +274,44 @@ static void arm_open(struct conns *conns, struct conn *conn)
         arm(conns, conn, wait_ms);
 }
 
+static void refuse_late(struct conns *conns, struct conn *conn, int status, const char *sentence)
+{
+    enum close_reason reason =
+        conns->draining ? CLOSE_REASON_DRAINING : CLOSE_REASON_HANDSHAKE_TIMEOUT;
+    if (conn->state == CONN_HTTP && conn->link.state == LINK_UP && conn->http) {
+        conn_http_refuse(conns, conn, status, sentence);
+        conn->link.reason = (uint8_t)reason;
+    } else {
+        link_abort(conns->net, &conn->link, reason);
+    }
+}
+
+// Time is up for one that is not open yet.
+static void end_handshake(struct conns *conns, struct conn *conn)
+{
+    bool waited = conn->state == CONN_VERIFYING;
+    if (conns->draining && conn->link.state == LINK_UP && drain_patience_ms(conns, conn)) {
+        arm(conns, conn, drain_patience_ms(conns, conn));
+        return;
+    }
+    if (waited)
+        conn_stop_verifying(conn);
+    if (conns->draining)
+        refuse_late(conns, conn, 503, "this server is going away");
+    else if (waited)
+        refuse_late(conns, conn, 503, "too many tokens are to be verified: try again later");
+    else
+        refuse_late(conns, conn, 408, "the request took too long");
+}
+
 // True when the connection was reaped for being idle.
 static bool on_timer(struct conns *conns, struct conn *conn)
 {
     switch ((enum conn_state)conn->state) {
     case CONN_HTTP:
-        if (conn->link.state == LINK_UP && conn->http) {
-            conn_http_refuse(conns, conn, 408, "the request took too long");
-            conn->link.reason = CLOSE_REASON_HANDSHAKE_TIMEOUT;
-            return false;
-        }
-        link_abort(conns->net, &conn->link, CLOSE_REASON_HANDSHAKE_TIMEOUT);
-        return false;
+    case CONN_VERIFYING:
     case CONN_JOINING:
-        link_abort(conns->net, &conn->link, CLOSE_REASON_HANDSHAKE_TIMEOUT);
+        end_handshake(conns, conn);
         return false;
     case CONN_OPEN: {
         uint64_t wait_ms = UINT32_MAX / 4;
@@ -335,7 +380,7 @@ const char *conn_address(const struct conn *conn, char text[CONN_ADDRESS_BYTES])
 
 // Counts the connection under its client's address. It is refused in words where that costs
 // little; a TLS handshake would cost more than who comes too fast is worth.
-static void enter_address(struct conns *conns, struct conn *conn)
+void conn_enter_address(struct conns *conns, struct conn *conn)
 {
     uint32_t cell;
     const struct conn_options *o = &conns->options;
@@ -370,9 +415,12 @@ static void on_open(void *context, struct link *link, const struct link_entry *e
     conn->peer = entry->address;
     conn->peer_port = entry->port;
     arm(conns, conn, conns->options.handshake_timeout_ms);
+    if (conns->draining)
+        (void)conn_drain(conns, conn);
     if (!entry->proxy) {
-        enter_address(conns, conn);
-    } else if (!conns->options.proxies || !ip_nets_contain(conns->options.proxies, conn->peer)) {
+        conn_enter_address(conns, conn);
+    } else if (!entry->trusted &&
+               (!conns->options.proxies || !ip_nets_contain(conns->options.proxies, conn->peer))) {
         char text[CONN_ADDRESS_BYTES];
         log_warn("not in proxy_networks, so no PROXY header is taken from it: %s",
                  conn_address(conn, text));
@@ -385,11 +433,14 @@ static void on_proxied(void *context, struct link *link, const struct proxy_endp
 {
     struct conns *conns = context;
     struct conn *conn = conn_of_link(link);
+    // The balancer itself, asking how we are, is not a client. Nor is, as far as pages go, who has
+    // no address: version 1 has no other word for the former.
+    conn->nameless = endpoints->unknown;
     if (endpoints->local)
-        return; // the balancer itself, asking how we are: it is not a client
+        return;
     conn->peer = endpoints->source;
     conn->peer_port = endpoints->source_port;
-    enter_address(conns, conn);
+    conn_enter_address(conns, conn);
 }
 
 void conn_set_open(struct conns *conns, struct conn *conn)
@@ -415,7 +466,7 @@ static size_t on_bytes(void *context, struct link *link, uint8_t *bytes, size_t 
     size_t used = 0;
     if (conn->state == CONN_HTTP && link->state == LINK_UP)
         used = conn_http_bytes(conns, conn, bytes, len);
-    if (conn->state == CONN_JOINING)
+    if (link->state == LINK_UP && (conn->state == CONN_VERIFYING || conn->state == CONN_JOINING))
         return used;
     if (conn->state == CONN_OPEN || conn->state == CONN_CLOSE_SENT)
         return used + conn_ws_bytes(conns, conn, bytes + used, len - used);
@@ -471,6 +522,8 @@ static void on_end(void *context, struct link *link)
     struct conn *conn = conn_of_link(link);
     wheel_disarm(&conns->wheel, &conn->timer);
     hub_leave_all(conns->hub, link->slot);
+    if (conn->state == CONN_VERIFYING)
+        conn_stop_verifying(conn);
     if (conn->state < CONN_OPEN || (conn->state == CONN_GONE && !conn->counted))
         free(conn->http);
     else if (conn->message)

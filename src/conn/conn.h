@@ -3,8 +3,12 @@
 // One client: from the HTTP request over the WebSocket messages to the Close frame. A connection is
 // a link (net/link.h: what the kernel holds) and a state (here: what the peer may say):
 //
-//   HTTP ──▶ JOINING ──▶ OPEN ──▶ CLOSE_SENT ──▶ GONE
-//     └────────┴───────────┴──────────▲ (answered, failed, evicted: input is dropped)
+//   HTTP ──▶ VERIFYING ──▶ JOINING ──▶ OPEN ──▶ CLOSE_SENT ──▶ GONE
+//     └──────────┴────────────┴──────────┴──────────▲ (answered, failed, evicted: input is dropped)
+//
+// VERIFYING and JOINING are passed at once where nothing is to be waited for. A signature takes a
+// hundred times the work of a message: a tick verifies CONN_VERIFICATIONS_PER_TICK tokens, and who
+// comes later waits for the next one, first come, first served, while open connections do not.
 //
 // Thread: its shard's.
 #pragma once
@@ -19,7 +23,19 @@
 #include "hub/hub.h"
 #include "net/net.h"
 
-enum conn_state { CONN_HTTP, CONN_JOINING, CONN_OPEN, CONN_CLOSE_SENT, CONN_GONE };
+#ifndef CONN_VERIFICATIONS_PER_TICK
+#define CONN_VERIFICATIONS_PER_TICK                                                                \
+    8 // one to JWT_TRIES_MAX signatures each: one or two milliseconds
+#endif
+
+enum conn_state {
+    CONN_HTTP,
+    CONN_VERIFYING, // its token waits for its turn
+    CONN_JOINING,
+    CONN_OPEN,
+    CONN_CLOSE_SENT,
+    CONN_GONE,
+};
 
 // Where its messages go: to the program (ops->message), to its room, or back to itself.
 enum conn_mode { CONN_PROGRAM, CONN_ROOM, CONN_ECHO };
@@ -29,11 +45,14 @@ struct conn {
     struct wheel_node timer;
     struct memberships rooms;
     union {
-        struct http_parser *http; // HTTP, JOINING: allocated with the first byte
+        struct http_parser *http; // HTTP to JOINING: allocated with the first byte
         struct frame *message;    // OPEN: a message that has not wholly arrived, or NULL
     };
     uint8_t *control; // a control frame's payload that has not wholly arrived, or NULL
-    struct ws_parser parser;
+    union {
+        struct list_node verifying; // VERIFYING: in conns.verifying; zero before
+        struct ws_parser parser;    // OPEN, CLOSE_SENT
+    };
     struct conn_edge *edge; // what only some connections have, or NULL
     void *user;             // the program's
     struct ip peer;         // the client's address, from its PROXY header where there is one
@@ -54,6 +73,7 @@ struct conn {
     bool read_only : 1;   // may not publish to its room
     bool join_failed : 1; // JOINING: one of the answers was no
     bool adopted : 1;     // upgraded by another server
+    bool nameless : 1;    // its load balancer has no address of it
     bool retry : 1;       // PROGRAM: `message` is whole, and waits until the program takes it
 };
 
@@ -77,7 +97,7 @@ struct conn_options {
     uint32_t close_timeout_ms;        // for the peer's answer to our Close frame
     uint32_t outbound_age_ms;         // 0: any age
     uint32_t messages_per_second;     // from one connection; 0: any number
-    uint64_t bytes_per_second;        // the same, of payload
+    uint64_t bytes_per_second;        // the same, with frame headers
     const struct ip_nets *proxies;    // who may send PROXY headers
     struct address_limits *addresses; // of all shards, or NULL: no limits by address
 };
@@ -163,8 +183,10 @@ struct conns {
     uint32_t open_count; // OPEN or CLOSE_SENT. What connection_count means
     uint64_t *waiting;   // ids of publishers that wait
     uint32_t waiting_count, waiting_capacity;
-    uint32_t retry_count; // of them, those whose message the program did not take
-    bool recheck;         // some of them may go on
+    uint32_t retry_count;   // of them, those whose message the program did not take
+    bool recheck;           // some of them may go on
+    struct list verifying;  // VERIFYING, in the order in which they came
+    uint32_t verifications; // that may still be done in this tick
     struct conn_answer *answers;
     uint32_t answer_count, answer_capacity;
     struct conn_counters counters;
@@ -192,6 +214,10 @@ void conns_set_gate(struct conns *conns, struct gate *gate);
 #define CONN_ADDRESS_BYTES (IP_TEXT_BYTES + 8)
 const char *conn_address(const struct conn *conn, char text[CONN_ADDRESS_BYTES]);
 
+// Judges tokens that had to wait for their turn, as far as the tick's budget goes, and begins the
+// next one. Once a tick.
+void conns_verify(struct conns *conns);
+
 // The hub's answer to a join that took its time. Calls nobody: see conns_answer_joins.
 void conn_joined(struct conns *conns, struct conn *conn, const struct room_name *name,
                  bool accepted);
@@ -212,7 +238,12 @@ void conn_adopt(struct conns *conns, struct conn *conn, const struct conn_decisi
 // Starts the close handshake; HTTP connections are just closed. The first reason stays.
 void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason);
 
-// The same with a code and a text of the program's.
+// The server goes away: says goodbye to an open connection. Another one is let finish what it has
+// begun (a request for a WebSocket gets 503), but is not waited for when it falls silent. True:
+// said goodbye.
+bool conn_drain(struct conns *conns, struct conn *conn);
+
+// The same as conn_close, with a code and a text of the program's.
 void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason reason,
                      uint16_t code, const char *text);
 

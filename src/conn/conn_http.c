@@ -86,6 +86,11 @@ static void handle(struct conns *conns, struct conn *conn)
     int status = 400;
     const char *error = "";
     enum ws_handshake_result result = ws_handshake_check(conn->http, &status, &error);
+    // All that a balancer has no address of count under its own.
+    if (result == WS_HANDSHAKE_OK && conn->nameless)
+        conn_enter_address(conns, conn);
+    if (conn->link.state != LINK_UP)
+        return;
     if (conn->verdict == ADDRESS_TOO_MANY)
         conn_http_refuse(conns, conn, 429, "too many connections from your address");
     else if (conn->verdict == ADDRESS_TOO_FAST)

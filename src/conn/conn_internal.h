@@ -15,11 +15,17 @@ void conn_http_refuse(struct conns *conns, struct conn *conn, int status, const 
 void conn_http_refuse_with(struct conns *conns, struct conn *conn, int status, const char *headers,
                            const char *sentence);
 
+// Counts the connection under its address, and sets its verdict; it may be aborted.
+void conn_enter_address(struct conns *conns, struct conn *conn);
+
 // What a status needs beside itself, or NULL.
 const char *conn_http_headers(int status);
 
 // A good request for a WebSocket: is it let in, and what for?
 void conn_upgrade(struct conns *conns, struct conn *conn);
+
+// VERIFYING becomes HTTP again, and waits no longer.
+void conn_stop_verifying(struct conn *conn);
 
 // The connection gets its claims, and ends when they do. Owner: takes them. False: out of memory.
 bool conn_take_claims(struct conns *conns, struct conn *conn, struct claims *claims);

@@ -16,6 +16,8 @@ static void count_refusal(struct conns *conns, const struct gate_answer *answer)
 {
     if (answer->status == 401 || answer->status == 400)
         counter_add(&conns->counters.tokens_refused, 1);
+    else if (answer->bad_subject)
+        counter_add(&conns->counters.subjects_refused, 1);
     else if (answer->status == 403)
         counter_add(&conns->counters.origins_refused, 1);
 }
@@ -112,10 +114,17 @@ static void refuse(struct conns *conns, struct conn *conn, int status, const cha
 // What was asked for has been done.
 static void enter(struct conns *conns, struct conn *conn)
 {
-    if (conn->adopted)
-        conn_set_open(conns, conn);
-    else
+    if (!conn->adopted && conns->draining) {
+        conn->state = CONN_HTTP;
+        refuse(conns, conn, 503, "this server is going away");
+        return;
+    }
+    if (!conn->adopted)
         conn_http_switch(conns, conn);
+    else
+        conn_set_open(conns, conn);
+    if (conns->draining)
+        (void)conn_drain(conns, conn);
 }
 
 static void enter_rooms(struct conns *conns, struct conn *conn,
@@ -177,7 +186,7 @@ static void follow(struct conns *conns, struct conn *conn, const struct conn_dec
     enter_rooms(conns, conn, decision);
 }
 
-void conn_upgrade(struct conns *conns, struct conn *conn)
+static void decide(struct conns *conns, struct conn *conn)
 {
     struct conn_decision decision = {.mode = CONN_PROGRAM};
     if (!let_in(conns, conn))
@@ -189,6 +198,44 @@ void conn_upgrade(struct conns *conns, struct conn *conn)
     }
     conn->user = decision.user;
     follow(conns, conn, &decision);
+}
+
+void conn_upgrade(struct conns *conns, struct conn *conn)
+{
+    if (!conns->gate || !gate_verifies(conns->gate, conn->http)) {
+        decide(conns, conn);
+    } else if (conns->verifications && list_empty(&conns->verifying)) {
+        conns->verifications--;
+        decide(conns, conn);
+    } else {
+        counter_add(&conns->counters.tokens_deferred, 1);
+        conn->state = CONN_VERIFYING;
+        list_push_back(&conns->verifying, &conn->verifying);
+    }
+}
+
+void conn_stop_verifying(struct conn *conn)
+{
+    list_remove(&conn->verifying);
+    conn->state = CONN_HTTP;
+}
+
+void conns_verify(struct conns *conns)
+{
+    struct list_node *node;
+    while (conns->verifications && (node = list_first(&conns->verifying))) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, verifying);
+        conn_stop_verifying(conn);
+        if (conn->link.state != LINK_UP)
+            continue; // ended meanwhile
+        conns->verifications--;
+        if (conns->draining)
+            conn_http_refuse(conns, conn, 503, "this server is going away");
+        else
+            decide(conns, conn);
+        link_resume(conns->net, &conn->link);
+    }
+    conns->verifications = CONN_VERIFICATIONS_PER_TICK;
 }
 
 void conn_adopt(struct conns *conns, struct conn *conn, const struct conn_decision *decision,

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Below this a frame in the middle of a message counts as a message: who sends large messages in
+// pieces, as browsers do, sends larger ones.
+#define SPLINTER_BYTES 1024
+
 // --- Control frames out
 
 static void send_control(struct conns *conns, struct conn *conn, enum ws_opcode opcode,
@@ -264,27 +268,43 @@ static void on_control_piece(struct conns *conns, struct conn *conn, const struc
     free(payload);
 }
 
-// Limits of messages and bytes per second: control frames are messages too, or pings would be free.
-// Who is over a limit is told at the begin of a message; what follows of a large one only counts,
-// so that it does not matter how the network has cut it.
+// Limits of messages and bytes per second: control frames are messages too, or pings would be free,
+// and so is each small frame in the middle of a message, or frames would be. Headers are bytes.
+static bool pay(const struct conn_options *o, struct conn *conn, const struct ws_chunk *chunk,
+                uint64_t now_ms)
+{
+    struct conn_edge *edge = conn->edge;
+    uint64_t frame_bytes = chunk->begins ? ws_frame_bytes(&conn->parser, chunk) : 0;
+    uint64_t bytes = chunk->len + (chunk->begins ? ws_client_header_bytes(frame_bytes) : 0);
+    bool as_message = chunk->first || (chunk->begins && ws_in_the_middle(&conn->parser, chunk) &&
+                                       frame_bytes < SPLINTER_BYTES);
+    if (o->messages_per_second && as_message &&
+        !rate_use(&edge->messages, 1, o->messages_per_second, now_ms))
+        return false;
+    if (!o->bytes_per_second)
+        return true;
+    // Who is over this limit is told at the begin of a message: what follows of a large one only
+    // counts. Only when it is more than the largest message, headers are what it is made of.
+    uint64_t grace_us = 0;
+    if (!chunk->first)
+        grace_us = (o->max_message_bytes + WS_HEADER_MAX_BYTES) * 1000000 / o->bytes_per_second;
+    if (chunk->begins && rate_over(&edge->bytes, RATE_BURST_US + grace_us, now_ms))
+        return false;
+    rate_charge(&edge->bytes, bytes, o->bytes_per_second, now_ms);
+    return true;
+}
+
+// It does not matter how the network has cut what comes: frames are judged where they begin.
 static bool within_rates(struct conns *conns, struct conn *conn, const struct ws_chunk *chunk)
 {
     const struct conn_options *o = &conns->options;
     if (!o->messages_per_second && !o->bytes_per_second)
         return true;
-    uint64_t now_ms = conns->net->now_ms;
-    struct conn_edge *edge = conn_need_edge(conn);
-    if (!edge) {
+    if (!conn_need_edge(conn)) {
         conn_fail(conns, conn, CLOSE_REASON_INTERNAL);
         return false;
     }
-    if (!chunk->first) {
-        if (o->bytes_per_second)
-            rate_charge(&edge->bytes, chunk->len, o->bytes_per_second, now_ms);
-        return true;
-    }
-    if ((!o->messages_per_second || rate_use(&edge->messages, 1, o->messages_per_second, now_ms)) &&
-        (!o->bytes_per_second || rate_use(&edge->bytes, chunk->len, o->bytes_per_second, now_ms)))
+    if (pay(o, conn, chunk, conns->net->now_ms))
         return true;
     counter_add(&conns->counters.rates_exceeded, 1);
     conn_fail(conns, conn, CLOSE_REASON_RATE);

@@ -64,6 +64,15 @@ static void find_token(const struct http_parser *http, struct token *token)
     }
 }
 
+bool gate_verifies(const struct gate *gate, const struct http_parser *http)
+{
+    size_t len;
+    const struct http_request *request = &http->request;
+    return gate->auth != GATE_OFF &&
+           (request->authorization.len ||
+            http_query_find(http_text(http, request->query), request->query.len, "token", &len));
+}
+
 static struct gate_answer judge_token(const struct gate *gate, const struct token *token,
                                       uint64_t unix_s, struct claims **claims)
 {
@@ -87,9 +96,12 @@ static struct gate_answer judge_subject(const char *subject, struct claims **cla
         return welcome;
     if (result == CLAIMS_NO_MEMORY)
         return refuse(503, "no_memory", "Try again later: the server is out of memory.");
-    return refuse(403, "bad_subject",
-                  "Show a certificate with a subject: UTF-8, without control characters, "
-                  "at most 256 bytes as RFC 4514 writes it.");
+    struct gate_answer answer =
+        refuse(403, "bad_subject",
+               "Show a certificate with a subject: UTF-8, without control characters, "
+               "at most 256 bytes as RFC 4514 writes it.");
+    answer.bad_subject = true;
+    return answer;
 }
 
 static struct gate_answer judge(const struct gate *gate, const struct http_parser *http,

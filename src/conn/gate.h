@@ -29,6 +29,7 @@ struct gate_answer {
     const char *text;   // a sentence for its body
     const char *reason; // one word for the log
     bool bad_token;     // 401 though there was a token
+    bool bad_subject;   // 403 for the certificate, not for the Origin
 };
 
 // What the connection says of the client.
@@ -37,6 +38,9 @@ struct gate_client {
     const char *subject;        // of its TLS certificate, or NULL
     uint64_t subject_expires_s; // when that ends, Unix time; 0: never
 };
+
+// Whether judging takes the verification of a signature: a hundred times the work of a message.
+bool gate_verifies(const struct gate *gate, const struct http_parser *http);
 
 // Judges an upgrade. The subject counts as who the client is where there is no token; where there
 // is one, the claims end with what ends first. On status 0, *claims belongs to the caller; NULL:

@@ -24,11 +24,17 @@ static inline void rate_charge(struct rate *rate, uint64_t amount, uint64_t per_
     rate->paid_until_us = from + amount * 1000000 / per_second;
 }
 
+// More has been used than what the next `allowed_us` pay for.
+static inline bool rate_over(const struct rate *rate, uint64_t allowed_us, uint64_t now_ms)
+{
+    return rate->paid_until_us > now_ms * 1000 + allowed_us;
+}
+
 // Uses `amount` of a limit of `per_second`. False: over the limit, and nothing is used.
 static inline bool rate_use(struct rate *rate, uint64_t amount, uint64_t per_second,
                             uint64_t now_ms)
 {
-    if (rate->paid_until_us > now_ms * 1000 + RATE_BURST_US)
+    if (rate_over(rate, RATE_BURST_US, now_ms))
         return false;
     rate_charge(rate, amount, per_second, now_ms);
     return true;

@@ -113,7 +113,9 @@ static int make_shard(struct ringcast *rc, uint16_t index)
     for (unsigned i = 0; i < o.listener_count; i++)
         o.listeners[i] = (struct shard_listener){.fd = rc->listeners.fds[index][i],
                                                  .tls = rc->listeners.tls[i],
-                                                 .proxy = rc->listeners.proxy[i]};
+                                                 .proxy = rc->listeners.proxy[i],
+                                                 .trusted = rc->listeners.files[i],
+                                                 .kept = rc->listeners.given[i]};
     if (rc->send_memory)
         o.send_memory = (uint8_t *)rc->send_memory + index * o.send_memory_bytes;
     rc->group.shards[index] = shard;

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 4096 // the kernel cuts it to net.core.somaxconn
@@ -91,6 +93,14 @@ static int open_own(struct listeners *listeners, const char *text, char *error, 
     return result;
 }
 
+// An abstract one (its name begins with NUL) is open to everybody on the machine.
+static bool is_file(const struct sock_address *address)
+{
+    const struct sockaddr_un *local = (const void *)&address->storage;
+    return local->sun_family == AF_UNIX &&
+           address->bytes > offsetof(struct sockaddr_un, sun_path) && local->sun_path[0];
+}
+
 static int take_given(struct listeners *listeners, int fd, char *error, size_t error_bytes)
 {
     static const int one = 1;
@@ -105,6 +115,7 @@ static int take_given(struct listeners *listeners, int fd, char *error, size_t e
         snprintf(error, error_bytes, "descriptor %d does not listen", fd);
         return -EINVAL;
     }
+    listeners->files[index] = is_file(&listeners->addresses[index]);
     // Fails on what is not TCP, which is no harm. What is accepted inherits it.
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     return 0;
@@ -127,14 +138,6 @@ int listeners_open(struct listeners *listeners, const struct ringcast_listener *
             return result;
     }
     return 0;
-}
-
-void listeners_shutdown(const struct listeners *listeners)
-{
-    for (unsigned shard = 0; shard < listeners->shards; shard++)
-        for (unsigned i = 0; i < listeners->count; i++)
-            if (!listeners->given[i])
-                (void)shutdown(listeners->fds[shard][i], SHUT_RDWR); // not to listen is all we want
 }
 
 void listeners_close(struct listeners *listeners)

@@ -13,6 +13,7 @@ struct listeners {
     int fds[SHARD_MAX][SHARD_LISTENERS];
     struct sock_address addresses[SHARD_LISTENERS]; // as bound: with the port the kernel chose
     bool tls[SHARD_LISTENERS], proxy[SHARD_LISTENERS];
+    bool files[SHARD_LISTENERS]; // sockets in the file system
     bool given[SHARD_LISTENERS]; // brought by the program, and its own to close
     unsigned count;
     uint16_t shards;
@@ -22,7 +23,3 @@ struct listeners {
 MUST_USE int listeners_open(struct listeners *listeners, const struct ringcast_listener *wanted,
                             size_t count, uint16_t shards, char *error, size_t error_bytes);
 void listeners_close(struct listeners *listeners);
-
-// Refuses new connections from now on instead of letting them wait for an accept that never comes;
-// but what the program brought stays open, for whoever comes next. Async-signal-safe.
-void listeners_shutdown(const struct listeners *listeners);

@@ -172,7 +172,6 @@ void ringcast_stop(struct ringcast *rc, uint32_t deadline_ms)
         ;
     for (uint16_t i = 0; i < rc->group.count; i++)
         shard_interrupt(rc->group.shards[i]);
-    listeners_shutdown(&rc->listeners);
     errno = error;
 }
 

@@ -134,6 +134,7 @@ static void step(struct net *net, struct front *front, const uint8_t *bytes, siz
 {
     const uint8_t *cursor = bytes, *end = bytes + len;
     net->handshake_budget--;
+    front->begun = true;
     switch (tls_handshake(front->tls, &cursor, end)) {
     case TLS_DONE:
         front->stage = FRONT_OPEN;
@@ -176,12 +177,12 @@ static void receive_tls(struct net *net, struct front *front, const uint8_t *byt
     if (front->stage == FRONT_OPEN) {
         read_records(net, front, bytes, bytes + len);
         say_pending(net, front);
-    } else if (net->handshake_budget && !list_linked(&front->node)) {
+    } else if (net->handshake_budget && list_empty(&net->hellos) && list_empty(&net->handshakes)) {
         step(net, front, bytes, len);
     } else if (keep_waiting(front, bytes, len)) {
         counter_add(&net->counters.tls_handshakes_deferred, 1);
         if (!list_linked(&front->node))
-            list_push_back(&net->handshakes, &front->node);
+            list_push_back(front->begun ? &net->handshakes : &net->hellos, &front->node);
     } else {
         link_abort(net, link, CLOSE_REASON_OVERLOADED);
     }
@@ -232,10 +233,17 @@ void front_receive(struct net *net, struct link *link, uint8_t *bytes, size_t le
         link_give(net, link, bytes + len - rest, rest);
 }
 
+static struct list_node *whose_turn(const struct net *net)
+{
+    bool begun = net->handshake_budget % 2 == 0;
+    struct list_node *node = list_first(begun ? &net->handshakes : &net->hellos);
+    return node ? node : list_first(begun ? &net->hellos : &net->handshakes);
+}
+
 void net_handshakes(struct net *net)
 {
     struct list_node *node;
-    while (net->handshake_budget && (node = list_first(&net->handshakes))) {
+    while (net->handshake_budget && (node = whose_turn(net))) {
         struct front *front = CONTAINER_OF(node, struct front, node);
         uint8_t *bytes = front->waiting;
         uint32_t len = front->waiting_len;
@@ -259,6 +267,8 @@ const uint8_t *front_seal(struct net *net, struct link *link, const uint8_t *byt
                           uint32_t *sealed_len)
 {
     struct tls_session *tls = front_of(net, link)->tls;
+    if (front_of(net, link)->failed)
+        len = 0; // only the alert still goes out
     uint8_t *out = arena_alloc(net->arena, tls_write_max(tls, len), 1);
     *sealed_len = out ? (uint32_t)tls_write(tls, bytes, len, out) : 0;
     if (*sealed_len)
@@ -292,14 +302,26 @@ static const uint8_t *next_plain(struct net *net, const struct backlog *backlog,
     return net->plain;
 }
 
+static void drop_plain(struct net *net, struct backlog *backlog)
+{
+    while (backlog->count)
+        backlog_advance(backlog, run_len(backlog_at(backlog, 0)->run) - backlog->head_sent_bytes,
+                        net->runs);
+}
+
 struct run *front_seal_backlog(struct net *net, struct link *link)
 {
     struct tls_session *tls = front_of(net, link)->tls;
     struct backlog *backlog = link->backlog;
+    if (front_of(net, link)->failed)
+        drop_plain(net, backlog); // only the alert still goes out
     size_t len = 0;
     const uint8_t *plain = backlog->count ? next_plain(net, backlog, &len) : NULL;
-    if (!len && !tls_pending_bytes(tls))
+    if (!len && !tls_pending_bytes(tls)) {
+        if (front_of(net, link)->failed)
+            link_abort(net, link, CLOSE_REASON_TLS);
         return NULL;
+    }
     struct frame *frame = frame_create(net->runs->frames, (uint32_t)tls_write_max(tls, len));
     struct run *run = frame ? run_create(net->runs, frame, 0) : NULL;
     if (!run) {

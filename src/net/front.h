@@ -13,6 +13,8 @@
 //
 // Handshakes take a hundred times the work of a message. A tick does NET_HANDSHAKES_PER_TICK steps
 // of them; who comes later waits for the next tick, with its bytes, and open connections do not.
+// Handshakes that have begun and new ones take turns, each first come, first served: when there are
+// more than can be served, those that begin still end, instead of all of them in time-outs.
 #pragma once
 
 #include "base/list.h"
@@ -37,13 +39,14 @@ struct run;
 enum front_stage { FRONT_PROXY, FRONT_HANDSHAKE, FRONT_OPEN };
 
 struct front {
-    struct list_node node; // in net's list of handshakes exactly while bytes wait
+    struct list_node node; // in net's hellos or handshakes exactly while bytes wait
     struct link *link;
     struct proxy_parser *proxy; // PROXY: malloc'd
     struct tls_session *tls;    // NULL: only a PROXY header is expected
     uint8_t *waiting;           // malloc'd, or NULL
     uint32_t waiting_len, waiting_capacity;
     enum front_stage stage;
+    bool begun;  // the handshake has had a step
     bool closed; // close_notify has been queued
     bool failed; // what still comes in is of no interest
 };
@@ -55,7 +58,8 @@ void front_drop(struct net *net, struct link *link);
 // Bytes from the socket.
 void front_receive(struct net *net, struct link *link, uint8_t *bytes, size_t len);
 
-// Seals len bytes (0: only what the session has to say) into scratch memory of this tick. NULL when
+// Seals len bytes (0: only what the session has to say, which is also all that is left to be said
+// once TLS has failed) into scratch memory of this tick. NULL when
 // there is nothing, or when the link had to be aborted.
 const uint8_t *front_seal(struct net *net, struct link *link, const uint8_t *bytes, size_t len,
                           uint32_t *sealed_len);

@@ -94,8 +94,9 @@ static inline bool link_open(const struct link *link)
 struct link_entry {
     struct ip address; // who connected; zero when it was not IP
     uint16_t port;
-    bool full;  // no place beyond the reserve that refuses politely
-    bool proxy; // a PROXY header comes first
+    bool trusted; // by the permissions of a socket in the file system
+    bool full;    // no place beyond the reserve that refuses politely
+    bool proxy;   // a PROXY header comes first
     bool tls;
 };
 

@@ -49,6 +49,7 @@ int net_init(struct net *net, const struct net_options *options)
     list_init(&net->ending);
     list_init(&net->dying);
     list_init(&net->kicked);
+    list_init(&net->hellos);
     list_init(&net->handshakes);
     for (int i = 0; i < 2; i++)
         arena_init(&net->arenas[i], ARENA_CHUNK_BYTES, ARENA_SPARE_MAX);
@@ -115,5 +116,5 @@ bool net_busy(const struct net *net)
 {
     // A backlog whose send is in flight needs no tick: its completion wakes the ring.
     return net->dirty_first || !list_empty(&net->dying) || !list_empty(&net->kicked) ||
-           !list_empty(&net->handshakes) || ending_needs_tick(net);
+           !list_empty(&net->hellos) || !list_empty(&net->handshakes) || ending_needs_tick(net);
 }

@@ -73,7 +73,8 @@ struct net {
     struct tls_context *tls;   // for new connections of TLS listeners, or NULL
     struct front **fronts;     // by slot; reserved, touched as it is used; NULL when none can be
     uint8_t *plain;            // what one record opens to: TLS_RECORD_MAX_BYTES
-    struct list handshakes;    // fronts with bytes that wait for their turn
+    struct list hellos;        // fronts whose first bytes wait for their turn
+    struct list handshakes;    // the same of handshakes that have begun
     uint32_t handshake_budget; // steps that are left in this tick
     struct net_counters counters;
 };

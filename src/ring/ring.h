@@ -84,6 +84,13 @@ void ring_accept(struct ring *ring, int listen_fd, struct ring_peer *peer, uint6
 // The address and port; zero when it was not IP.
 void ring_peer_read(const struct ring_peer *peer, struct ip *address, uint16_t *port);
 
+// A connection waits to be accepted. A system call.
+bool ring_listener_has(int listen_fd);
+
+// Not to listen any more: who comes from now on is refused, who still waits is reset. A system
+// call.
+void ring_listener_end(int listen_fd);
+
 // Multishot into provided buffers. Result 0: end of stream. -ENOBUFS: buffers ran out, arm again.
 void ring_recv(struct ring *ring, uint32_t file, uint64_t user_data);
 

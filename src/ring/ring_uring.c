@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -141,6 +142,17 @@ static void finish(struct io_uring_sqe *sqe, uint64_t user_data, unsigned flags)
 {
     io_uring_sqe_set_data64(sqe, user_data);
     sqe->flags |= (uint8_t)flags;
+}
+
+bool ring_listener_has(int listen_fd)
+{
+    struct pollfd poll_fd = {.fd = listen_fd, .events = POLLIN};
+    return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLIN;
+}
+
+void ring_listener_end(int listen_fd)
+{
+    (void)shutdown(listen_fd, SHUT_RDWR); // not to listen is all we want
 }
 
 void ring_accept(struct ring *ring, int listen_fd, struct ring_peer *peer, uint64_t user_data)

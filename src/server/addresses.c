@@ -65,6 +65,26 @@ bool addresses_have_tls(const char *list)
     return false;
 }
 
+static bool is_of_this_machine(const char *text)
+{
+    static const char *const begins[] = {"127.", "[::1]", "[::ffff:127.", "unix:"};
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (strncmp(text, begins[i], strlen(begins[i])) == 0)
+            return true;
+    return false;
+}
+
+bool addresses_find_open(const struct addresses *addresses, const struct ringcast *rc,
+                         char text[RINGCAST_ADDRESS_BYTES])
+{
+    for (unsigned i = 0; i < addresses->count; i++)
+        if (!addresses->specs[i].tls && !addresses->specs[i].proxy &&
+            ringcast_local_address(rc, i, text, RINGCAST_ADDRESS_BYTES) == 0 &&
+            !is_of_this_machine(text))
+            return true;
+    return false;
+}
+
 void addresses_format(const struct addresses *addresses, const struct ringcast *rc, char *out,
                       size_t out_bytes)
 {

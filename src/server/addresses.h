@@ -21,6 +21,11 @@ MUST_USE int addresses_read(struct addresses *addresses, const char *list,
 // Some address of the list has TLS.
 bool addresses_have_tls(const char *list);
 
+// An address on which everybody can come, without TLS: true, and the first one in `text`. What is
+// behind a balancer is the balancer's.
+bool addresses_find_open(const struct addresses *addresses, const struct ringcast *rc,
+                         char text[RINGCAST_ADDRESS_BYTES]);
+
 // Where the instance listens, and the words behind each address, with commas between.
 void addresses_format(const struct addresses *addresses, const struct ringcast *rc, char *out,
                       size_t out_bytes);

@@ -379,6 +379,7 @@ int config_load(struct config *config, int argc, char **argv, char **environment
     int result = load_flags(NULL, argc, argv, &path, action, error);
     if (result || *action == CONFIG_HELP || *action == CONFIG_VERSION)
         return result;
+    config->file = path;
     if (path)
         result = load_file(config, path, error);
     if (!result)

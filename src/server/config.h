@@ -23,6 +23,7 @@ struct config {
 #define OPTION(KIND, field, name, min, max, preset, hint, text) CONFIG_TYPE_##KIND(field);
 #include "server/config.def"
 #undef OPTION
+    const char *file; // where some of it was read from, or NULL. Owner: the caller of config_load
 };
 
 enum config_action { CONFIG_RUN, CONFIG_CHECK, CONFIG_PRINT, CONFIG_HELP, CONFIG_VERSION };

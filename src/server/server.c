@@ -117,6 +117,9 @@ static void warn_of_unreadable(const struct config *config)
             warn_unless_readable(config, path);
     while (file_next(&keys, path))
         warn_unless_readable(config, access_key_path(path, &kind));
+    if (config->file && access(config->file, R_OK))
+        log_warn("%s cannot be read again by user %s: SIGHUP will change nothing", config->file,
+                 *config->user ? config->user : "(ours)");
 }
 
 int server_prepare(struct server *server, const struct config *config)
@@ -161,6 +164,19 @@ int server_load_files(struct server *server, const struct config *config, char *
 
 // --- The start
 
+static void warn_of_rights(const struct server *server)
+{
+    char address[RINGCAST_ADDRESS_BYTES];
+    if (geteuid() == 0)
+        log_warn(
+            "serving as root, which takes none of its rights: set the option user, or start as "
+            "another user");
+    if (server->config.auth && addresses_find_open(&server->addresses, server->rc, address))
+        log_warn("tokens to %s can be read by whoever reads the network: listen with tls, behind a "
+                 "balancer with proxy, or on a loopback address",
+                 address);
+}
+
 static void log_start(const struct server *server)
 {
     char addresses[512];
@@ -169,6 +185,7 @@ static void log_start(const struct server *server)
     if (addresses_have_tls(config->listen) && !ringcast_tls_accelerated())
         log_warn("this wolfSSL does AES without the processor's help, about ten times slower: "
                  "scripts/wolfssl builds one with it");
+    warn_of_rights(server);
     log_info("listening on %s threads=%u max_connections=%llu RLIMIT_NOFILE=%llu", addresses,
              ringcast_shard_count(server->rc), (unsigned long long)ringcast_capacity(server->rc),
              nofile());

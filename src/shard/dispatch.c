@@ -33,15 +33,16 @@ void shard_arm_accepts(struct shard *shard)
 {
     if (shard->accepts_armed < shard->options.listener_count * SHARD_ACCEPTS)
         for (unsigned i = 0; i < shard->options.listener_count; i++)
-            arm_accepts(shard, i);
+            if (shard->phase < SHARD_DRAINING || !shard->options.listeners[i].kept)
+                arm_accepts(shard, i);
 }
 
-void shard_cancel_accepts(struct shard *shard)
+void shard_cancel_accepts(struct shard *shard, unsigned listener)
 {
-    for (unsigned i = 0; i < shard->options.listener_count; i++)
-        for (unsigned n = 0; n < SHARD_ACCEPTS; n++)
-            if (shard->accepting[i] & 1U << n)
-                ring_cancel(shard->ring, accept_data(i, n), op_pack(OP_CANCEL_ACCEPT, n, i));
+    for (unsigned n = 0; n < SHARD_ACCEPTS; n++)
+        if (shard->accepting[listener] & 1U << n)
+            ring_cancel(shard->ring, accept_data(listener, n),
+                        op_pack(OP_CANCEL_ACCEPT, n, listener));
 }
 
 // Armed again by the tick, not here: a full table would spin.
@@ -55,14 +56,13 @@ static void on_accept(struct shard *shard, const struct ring_completion *c)
             .full = shard->net.open_count >= shard->options.max_connections,
             .tls = shard->options.listeners[listener].tls,
             .proxy = shard->options.listeners[listener].proxy,
+            .trusted = shard->options.listeners[listener].trusted,
         };
         ring_peer_read(&shard->peers[listener][n], &entry.address, &entry.port);
         link_accepted(&shard->net, (uint32_t)c->result, &entry);
         return;
     }
-    // The control thread shuts the listeners down behind its change of phase.
-    if (c->result == -ECANCELED ||
-        atomic_load_explicit(&shard->group->phase, memory_order_relaxed) >= SHARD_DRAINING)
+    if (c->result == -ECANCELED || shard->phase >= SHARD_DRAINING)
         return;
     counter_add(&shard->net.counters.accept_errors, 1);
     log_warn("accept failed: %s%s", strerror(-c->result),

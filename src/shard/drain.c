@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// How a shard ends: it stops accepting, says goodbye at a pace that spreads the reconnects, and at
-// the deadline closes what is left.
+// How a shard ends: it stops accepting once nobody waits for it any more, says goodbye at a pace
+// that spreads the reconnects, answers who is still asking, and at the deadline closes what is
+// left.
 #include "shard/shard_internal.h"
 
 #include "base/log.h"
+
+#define LISTEN_MS 1000 // for those who had connected already, when more come all the time
 
 static void begin(struct shard *shard, enum shard_phase phase)
 {
@@ -14,9 +17,33 @@ static void begin(struct shard *shard, enum shard_phase phase)
     shard->drain_total = shard->net.open_count;
     if (phase >= SHARD_DRAINING) {
         shard->conns.draining = true;
-        shard_cancel_accepts(shard);
         log_info("draining connections=%u", shard->drain_total);
     }
+}
+
+static void end_listening(struct shard *shard, unsigned listener)
+{
+    const struct shard_listener *l = &shard->options.listeners[listener];
+    shard_cancel_accepts(shard, listener);
+    if (!l->kept)
+        ring_listener_end(l->fd);
+}
+
+// Who has connected before we stop listening would get a reset: they are taken in and told.
+static void stop_listening(struct shard *shard, bool late)
+{
+    bool waiting = false;
+    if (shard->deaf)
+        return;
+    for (unsigned i = 0; i < shard->options.listener_count; i++) {
+        const struct shard_listener *l = &shard->options.listeners[i];
+        waiting |= !l->kept && ring_listener_has(l->fd);
+    }
+    if (waiting && !late)
+        return;
+    shard->deaf = true;
+    for (unsigned i = 0; i < shard->options.listener_count; i++)
+        end_listening(shard, i);
 }
 
 static uint64_t end_ms(const struct shard *shard)
@@ -42,8 +69,7 @@ static void close_some(struct shard *shard)
         struct conn *conn = conn_of(&shard->conns, shard->drain_cursor++);
         if (conn->link.state != LINK_UP)
             continue;
-        conn_close(&shard->conns, conn, CLOSE_REASON_DRAINING);
-        shard->drain_closed++;
+        shard->drain_closed += conn_drain(&shard->conns, conn);
     }
 }
 
@@ -62,7 +88,10 @@ void shard_follow_phase(struct shard *shard)
         begin(shard, phase);
     if (phase < SHARD_DRAINING)
         return;
+    uint64_t passed_ms = shard->net.now_ms - shard->phase_since_ms;
+    bool late = phase == SHARD_STOPPING || shard->net.now_ms >= end_ms(shard);
+    stop_listening(shard, late || passed_ms >= LISTEN_MS);
     close_some(shard);
-    if (shard->net.now_ms >= end_ms(shard) || phase == SHARD_STOPPING)
+    if (late)
         abort_all(shard);
 }

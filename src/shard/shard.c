@@ -179,7 +179,8 @@ static void at_most(int *wait_ms, uint64_t limit_ms)
 static bool busy(const struct shard *shard)
 {
     return hub_busy(&shard->hub) || net_busy(&shard->net) || shard->broadcasts.count ||
-           shard->conns.recheck || shard->conns.answer_count;
+           shard->conns.recheck || shard->conns.answer_count ||
+           !list_empty(&shard->conns.verifying);
 }
 
 static int wait_ms(const struct shard *shard)
@@ -230,7 +231,7 @@ static void arm_what_ended(struct shard *shard)
         shard->event_armed = true;
         ring_read_event(shard->ring, shard->event_fd, op_pack(OP_EVENT, 0, 0));
     }
-    if (shard->phase < SHARD_DRAINING)
+    if (!shard->deaf)
         shard_arm_accepts(shard);
 }
 
@@ -277,6 +278,7 @@ bool shard_tick(struct shard *shard)
 
     shard_reap(shard);                        // settle, release, then what the kernel finished
     net_handshakes(&shard->net);              // TLS that had to wait for its turn
+    conns_verify(&shard->conns);              // tokens that had to wait for theirs
     shard_drain_mail(shard, MAIL_PER_TICK);   // what other shards posted
     shard_drain_inbox(shard, INBOX_PER_TICK); // what threads without a shard posted
     sweep(shard);                             // what is due

@@ -43,6 +43,8 @@ struct shard_group {
 struct shard_listener {
     int fd; // owned by the caller until shard_fini
     bool tls, proxy;
+    bool trusted; // a socket of the file system: its permissions say who may connect
+    bool kept;    // goes on listening when we are gone, for who comes next
 };
 
 struct shard_options {
@@ -105,6 +107,7 @@ struct shard {
     enum shard_phase phase;              // as last seen
     uint64_t phase_since_ms;
     uint32_t drain_cursor, drain_total, drain_closed;
+    bool deaf;                           // draining, and nothing is accepted any more
     uint32_t accepting[SHARD_LISTENERS]; // bit n: accept n of this listener is armed
     uint32_t accepts_armed;              // on all listeners
     struct ring_peer peers[SHARD_LISTENERS][SHARD_ACCEPTS];

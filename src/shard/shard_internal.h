@@ -11,7 +11,7 @@
 
 // dispatch.c: what the kernel finished.
 void shard_arm_accepts(struct shard *shard);
-void shard_cancel_accepts(struct shard *shard);
+void shard_cancel_accepts(struct shard *shard, unsigned listener);
 void shard_reap(struct shard *shard);
 
 // mail.c: what other shards posted, and what is posted to them.

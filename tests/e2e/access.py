@@ -19,7 +19,8 @@ import threading
 import time
 
 from browser import Browser
-from ringcast import (CLOSE, PATIENCE_S, PING, TEXT, Client, Server, Tap, frame, free_port, need, wait_for)
+from ringcast import (CLOSE, CONTINUATION, PATIENCE_S, PING, TEXT, Client, Server, Tap, frame, free_port, need,
+                      upgrade_request, wait_for)
 from tls import Certificates, TlsClient, TlsServer, context_of
 from tokens import base64url, claims, compose, keys_of_all_kinds, token
 
@@ -668,6 +669,99 @@ def rates_of_a_connection(tap):
         tap.equal(server.metrics().sum('ringcast_rates_exceeded_total'), 2, 'who was too fast is counted')
 
 
+def rates_of_fragments(tap):
+    """Frames within a message are not for nothing: neither empty ones nor small ones."""
+    begin, empty = frame(TEXT, b'x', fin=False), frame(CONTINUATION, fin=False)
+
+    def ends_with(server, sent):
+        with Client(server.port, '/echo') as client:
+            try:
+                client.socket.sendall(sent)
+            except ConnectionError:
+                pass
+            return client.receive_close()
+
+    with Server('--message-rate', 20, threads=1) as server:
+        tap.equal(ends_with(server, begin + empty * 1000), 1008, 'message_rate: 1000 empty fragments are too many')
+        tap.equal(ends_with(server, begin + frame(CONTINUATION, b'y' * 100, fin=False) * 1000), 1008,
+                  'message_rate: small ones, too')
+        with Client(server.port, '/echo') as client:
+            large = [b'z' * 1024] * 100
+            client.socket.sendall(begin + b''.join(frame(CONTINUATION, p, fin=False) for p in large) + frame(CONTINUATION))
+            tap.equal(client.receive(), (TEXT, b'x' + b''.join(large)), 'message_rate: large ones are no messages')
+        tap.equal(server.metrics().sum('ringcast_rates_exceeded_total'), 2, 'who was too fast is counted')
+    with Server('--byte-rate', '10k', '--max-message-bytes', '60k', threads=1) as server:
+        tap.equal(ends_with(server, begin + empty * 20000), 1008, 'byte_rate: headers are bytes')
+        with Client(server.port, '/echo') as client:
+            client.socket.sendall(frame(TEXT, b'x' * 30000, fin=False) + frame(CONTINUATION, b'y' * 29000, fin=False) +
+                                  frame(CONTINUATION))
+            tap.equal(client.receive(), (TEXT, b'x' * 30000 + b'y' * 29000), 'byte_rate: but not of a large message')
+    with Server('--max-message-bytes', '60k', threads=1) as server:
+        tap.equal(ends_with(server, begin + empty * 62000), 1009, 'without limits: empty fragments make a message longer')
+
+
+def a_crowd_of_tokens(tap, key, folder):
+    """What arrives while the server sleeps is verified by turns, first come, first served: other clients go on."""
+    strangers = keys_of_all_kinds(folder, 'crowd-')
+    with Server(*auth_flags(key.file, strangers['ES256'].file), threads=1) as server:
+        good_one, bad_one = signed(key), signed(strangers['ES256'])[:-8] + 'AAAAAAAA'
+        witness.tokens.update((good_one, bad_one))
+
+        def request(text, path):
+            return upgrade_request(path, extra=f'Authorization: Bearer {text}\r\n')
+        with bearer(signed(key), path='/room/order')(server.port) as observer:
+            crowd = [socket.create_connection(('127.0.0.1', server.port)) for _ in range(100)]
+            server.status('/')  # all of them are accepted
+            server.signal(signal.SIGSTOP)
+            for i, connection in enumerate(crowd):
+                # Every third one has no good token, every seventh does not wait for the answer.
+                connection.sendall(request(bad_one if i % 3 == 0 else good_one, '/room/order') + frame(TEXT, f'{i}'))
+                if i % 7 == 0:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+                    connection.close()
+            server.signal(signal.SIGCONT)
+            expected, heard = [i for i in range(100) if i % 3 and i % 7], []
+            while len([i for i in heard if i % 7]) < len(expected):
+                heard.append(int(observer.receive()[1]))
+            tap.equal([i for i in heard if i % 7], expected, 'tokens are verified in the order in which they came')
+            refused = [connection.recv(12) for i, connection in enumerate(crowd) if i % 3 == 0 and i % 7]
+            tap.equal(set(refused), {b'HTTP/1.1 401'}, 'bad ones are refused')
+            metrics = server.metrics()
+            tap.ok(metrics.sum('ringcast_tokens_deferred_total') >= 80, 'most of them had to wait',
+                   metrics.sum('ringcast_tokens_deferred_total'))
+            for connection in crowd:
+                connection.close()
+        tap.ok(wait_for(lambda: server.metrics().sum('ringcast_connections') <= 1), 'nobody is left')
+        witness.watch(server)
+
+
+def tokens_that_wait_too_long(tap, folder):
+    """Whose turn does not come within handshake_timeout is told to come back."""
+    keys = [keys_of_all_kinds(folder, f'wait-{i}-') for i in range(4)]
+    text = compose({'alg': 'ES256'}, good(), lambda _: os.urandom(64))  # tried with each of the keys
+    witness.tokens.add(text)
+    request = upgrade_request('/echo', extra=f'Authorization: Bearer {text}\r\n')
+    with Server(*auth_flags(*(k['ES256'].file for k in keys)), '--handshake-timeout', '50ms', threads=1) as server:
+        server.signal(signal.SIGSTOP)
+        crowd = [socket.create_connection(('127.0.0.1', server.port)) for _ in range(600)]
+        for connection in crowd:
+            connection.sendall(request)
+        server.signal(signal.SIGCONT)
+        def answer(connection):
+            try:
+                return connection.recv(12)
+            except ConnectionResetError:
+                return b'HTTP/1.1 408'  # on a slow machine: accepted, but not one byte read in time
+        answers = [answer(connection) for connection in crowd]
+        tap.ok(b'HTTP/1.1 503' in answers and b'HTTP/1.1 401' in answers and
+               set(answers) <= {b'HTTP/1.1 401', b'HTTP/1.1 408', b'HTTP/1.1 503'},
+               'who has waited for too long gets 503', set(answers))
+        for connection in crowd:
+            connection.close()
+        tap.ok(wait_for(lambda: server.metrics().sum('ringcast_connections') <= 1), 'nobody is left')
+        witness.watch(server)
+
+
 def limits_behind_a_balancer(tap):
     """PROXY headers by hand: it is the client that is counted, not the balancer."""
     port, proxy_port = free_port(), free_port()
@@ -689,9 +783,15 @@ def limits_behind_a_balancer(tap):
         tap.ok('client=198.51.100.2:1234' in server.output(), 'the log says who it was', server.output()[-500:])
         checks = [Client(proxy_port, '/echo', prefix=local) for _ in range(6)]
         tap.equal({c.status for c in checks}, {101}, "the balancer's own connections are not counted")
+        unknown = [Client(proxy_port, '/echo', prefix=prefix) for prefix in
+                   (b'PROXY UNKNOWN\r\n', b'\r\n\r\n\0\r\nQUIT\n\x21\0\0\0', b'PROXY UNKNOWN\r\n', b'PROXY UNKNOWN\r\n')]
+        tap.equal([c.status for c in unknown], [101] * 3 + [429], 'all that it has no address of count as one client')
+        with socket.create_connection(('127.0.0.1', proxy_port)) as check:
+            check.sendall(b'PROXY UNKNOWN\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')
+            tap.equal(check.recv(12), b'HTTP/1.1 200', 'but pages are served: it may be a health check')
         direct = [Client(port, '/echo', source='127.0.0.9') for _ in range(4)]
         tap.equal([c.status for c in direct], [101] * 3 + [429], 'who comes without one is counted by its own')
-        for client in clients + [fourth] + checks + direct:
+        for client in clients + [fourth] + checks + unknown + direct:
             client.close()
 
         def enters():
@@ -719,7 +819,10 @@ def main():
         connections_of_an_address(tap)
         new_connections_of_an_address(tap, Certificates(os.path.join(folder, 'more-certificates')))
         rates_of_a_connection(tap)
+        rates_of_fragments(tap)
         limits_behind_a_balancer(tap)
+        a_crowd_of_tokens(tap, keys['ES256'], folder)
+        tokens_that_wait_too_long(tap, folder)
         tap.ok(len(witness.tokens) > 100 and len(''.join(witness.outputs)) > 5000, 'there was enough to look through',
                (len(witness.tokens), len(''.join(witness.outputs))))
         tap.equal(witness.leaks(), [], f'no part of {len(witness.tokens)} tokens is in the logs')

@@ -231,10 +231,7 @@ def calls_of_unit(analyze, text):
 
 
 def unit(tap, certificates, folder):
-    analyze = shutil.which('systemd-analyze')
-    if not analyze:
-        print('# skipped: systemd-analyze is not installed')
-        return
+    analyze, = need('systemd-analyze')
     path = deployed('ringcast.service', folder, {'/usr/local/bin/ringcast': os.path.abspath(sys.argv[1])})
     socket_path = deployed('ringcast.socket', folder, {})
     for name in (path, socket_path):
@@ -289,7 +286,7 @@ def container(tap):
 
 
 def main():
-    need('openssl')
+    need('openssl', 'systemd-analyze')
     with Tap() as tap, tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         certificates = Certificates(os.path.join(folder, 'certificates'))

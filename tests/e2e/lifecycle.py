@@ -15,7 +15,7 @@ import tempfile
 import time
 
 from ringcast import (BINARY, CLOSE, PATIENCE_S, PING, PONG, TEXT, Client, Server, Tap, free_port,
-                      in_thread, parse_metrics, wait_for)
+                      in_thread, parse_metrics, upgrade_request, wait_for)
 
 BINARY_PATH = sys.argv[1] if len(sys.argv) > 1 else ''
 
@@ -211,6 +211,51 @@ def draining(tap):
         half.close()
 
 
+def asking(tap):
+    """Whoever has connected before the end and asks for something gets an answer, no bare end of stream and no reset."""
+    upgrade, page = upgrade_request('/echo'), b'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'
+
+    def answer(connection):
+        try:
+            return connection.recv(12)
+        except OSError as error:
+            return repr(error).encode()
+    with Server('--drain-deadline', '20s', fast_drain=False) as server:
+        connections = [socket.create_connection(('127.0.0.1', server.port), PATIENCE_S) for _ in range(5)]
+        cut, cut_page, slow, silent, nothing = connections
+        for connection, sent in ((cut, upgrade[:40]), (cut_page, page[:20]), (slow, upgrade[:40]), (silent, page[:5])):
+            connection.sendall(sent)
+        server.status('/')
+        # More than there are accepts that wait for them.
+        server.signal(signal.SIGSTOP)
+        queued = [socket.create_connection(('127.0.0.1', server.port), PATIENCE_S) for _ in range(100)]
+        for i, connection in enumerate(queued):
+            connection.sendall(page if i % 2 else upgrade)
+        server.signal(signal.SIGTERM)
+        server.signal(signal.SIGCONT)
+        begun = time.monotonic()
+        wait_for(lambda: 'draining' in server.output())
+        cut.sendall(upgrade[40:])
+        cut_page.sendall(page[20:])
+        tap.equal(answer(cut), b'HTTP/1.1 503', 'draining: the rest of a request for a WebSocket: 503')
+        tap.equal(answer(cut_page), b'HTTP/1.1 200', 'the rest of a request for a page: the page')
+        answers = {answer(c) for c in queued[::2]}
+        tap.ok(answers <= {b'HTTP/1.1 101', b'HTTP/1.1 503'}, 'who was still in the queue: 503, or 101 when it was faster',
+               answers)
+        tap.equal({answer(c) for c in queued[1::2]}, {b'HTTP/1.1 200'}, 'or a page')
+        for i in range(40, 48):
+            time.sleep(0.25)
+            slow.sendall(upgrade[i:i + 1])
+        slow.sendall(upgrade[48:])
+        tap.equal(answer(slow), b'HTTP/1.1 503', 'slow ones are waited for')
+        tap.equal(answer(silent), b'HTTP/1.1 503', 'who falls silent in the middle is not: 503')
+        tap.equal(answer(nothing), b'', 'nor who has not asked for anything')
+        for connection in connections + queued:
+            connection.close()
+        tap.equal(server.wait(), 0, 'exit code 0')
+        tap.ok(time.monotonic() - begun < 15, 'long before the deadline', time.monotonic() - begun)
+
+
 def ending(tap):
     with Server() as server:
         server.signal(signal.SIGINT)
@@ -244,7 +289,8 @@ def reloading(tap, folder):
         return server.output()[before:]
     write('log_level = warn\n')
     with Server('--config', path) as server:
-        tap.equal(server.output(), '', 'log_level = warn: nothing to say')
+        said = [line for line in server.output().splitlines() if 'serving as root' not in line]
+        tap.equal(said, [], 'log_level = warn: nothing to say')
         log = reload(server, 'log_level = debug\n', 'reloaded')
         tap.ok(re.search('log_level: warn -> debug', log), 'SIGHUP: log_level is live', log)
         before = len(server.output())
@@ -427,6 +473,7 @@ def main():
         ports(tap)
         io_uring_forbidden(tap)
         draining(tap)
+        asking(tap)
         ending(tap)
         reloading(tap, folder)
         liveness(tap)

@@ -190,6 +190,25 @@ def activation(tap):
             client.sendall(upgrade_request('/echo'))
             tap.ok(client.recv(1000).startswith(b'HTTP/1.1 101'), 'is served as well')
 
+        with activated(local, port, f'127.0.0.1:{port}, systemd proxy') as server, \
+                socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            client.sendall(b'PROXY TCP4 198.51.100.7 192.0.2.1 1234 80\r\n' + upgrade_request('/echo'))
+            tap.ok(client.recv(1000).startswith(b'HTTP/1.1 101'), 'by a unix socket a PROXY header is trusted')
+    with socket.socket(socket.AF_UNIX) as local, socket.socket(socket.AF_UNIX) as client:
+        name = f'\0ringcast-test-{os.getpid()}'
+        local.bind(name)
+        local.listen()
+        port = free_port()
+        with activated(local, port, f'127.0.0.1:{port}, systemd proxy') as server:
+            client.connect(name)
+            try:
+                client.sendall(b'PROXY TCP4 198.51.100.7 192.0.2.1 1234 80\r\n' + upgrade_request('/echo'))
+                answer = client.recv(1000)
+            except ConnectionError:
+                answer = b''
+            tap.ok(not answer.startswith(b'HTTP/1.1 101'), 'but not by an abstract one: it has no permissions', answer)
+
     table = [('another name', 'systemd:other', {'LISTEN_FDS': '1', 'LISTEN_FDNAMES': 'web'}, 'named other'),
              ('nothing passed', 'systemd', {}, 'systemd passed no socket')]
     for name, listen, environment, said in table:
@@ -263,6 +282,8 @@ def user(tap, folder):
         tap.equal({s['Groups'].strip() for s in threads.values()}, {str(nobody.pw_gid)}, 'no group of root is left')
         tap.equal({s[c] for s in threads.values() for c in ('CapPrm', 'CapEff', 'CapInh', 'CapAmb')}, {'0' * 16},
                   'nor any capability')
+        tap.equal({s['NoNewPrivs'] for s in threads.values()}, {'1'}, 'nor a way to get one by a program')
+        tap.ok('serving as root' not in server.output(), 'no warning of root', server.output())
         tap.ok(is_taken(low), f'port {low} is served', server.output())
         with Client(port, f'/echo?token={token(key)}') as client:
             tap.equal(client.status, 101, 'with the key that only root can read')
@@ -274,6 +295,15 @@ def user(tap, folder):
         tap.ok(wait_for(lambda: 'not reloaded, the old one stays' in server.output()), 'SIGHUP keeps what is loaded')
         with Client(port, f'/echo?token={token(key)}') as client:
             tap.equal(client.status, 101, 'and serves')
+    config = os.path.join(folder, 'root-only.ini')
+    with open(config, 'w', encoding='ascii') as file:
+        file.write('log_level = info\n')
+    os.chmod(config, 0o600)
+    with Server('--config', config, '--user', 'nobody') as server:
+        tap.ok(f'{config} cannot be read again by user nobody' in server.output(), 'a warning: the configuration',
+               server.output())
+    with Server() as server:
+        tap.ok(wait_for(lambda: 'serving as root' in server.output()), 'without the option user: a warning', server.output())
     for name, said in (('nobody-of-this-name', 'there is no user'),):
         done = subprocess.run([sys.argv[1], '--listen', '127.0.0.1:0', '--user', name], capture_output=True, text=True,
                               timeout=PATIENCE_S, check=False)
@@ -286,6 +316,24 @@ def user(tap, folder):
     done = subprocess.run([binary, '--listen', '127.0.0.1:0', '--user', 'daemon'], capture_output=True, text=True,
                           timeout=PATIENCE_S, check=False, user='nobody', group='nogroup', extra_groups=[])
     tap.ok(done.returncode == 2 and "cannot become user 'daemon'" in done.stderr, 'not started as root', done.stderr)
+    for groups, warned in (([], False), ([0], True)):
+        with Server('--user', 'nobody', binary=binary, user='nobody', group='nogroup', extra_groups=groups) as server:
+            tap.equal('is not in group 0' in server.output(), warned, f'started as that user with groups {groups}')
+
+
+def open_addresses(tap, folder):
+    """Tokens that everybody on the way can read: a warning."""
+    key, port = Key(folder, 'open.key', 'HS256'), free_port()
+    certificates = Certificates(os.path.join(folder, 'open-certificates'))
+    table = [('all addresses', '*:{}', 'required', True), ('TLS', '*:{} tls', 'required', False),
+             ('a balancer', '*:{} proxy', 'required', False), ('loopback', '[::1]:{}', 'optional', False),
+             ('no tokens', '*:{}', 'off', False), ('all of IPv4', '0.0.0.0:{}', 'optional', True)]
+    for name, listen, auth, warned in table:
+        with Server('--auth', auth, '--auth-keys', key.file, *certificates.flags('server-ec'), '--listen',
+                    f'127.0.0.1:{port}, {listen.format(free_port())}', port=port) as server:
+            wait_for(lambda server=server: 'listening on' in server.output())
+            tap.equal('can be read by whoever reads the network' in server.output(), warned,
+                      f'tokens on {name}: {"a" if warned else "no"} warning')
 
 
 def is_free(port):
@@ -314,6 +362,7 @@ def main():
         watchdog_while_draining(tap, os.path.join(folder, 'draining'))
         activation(tap)
         restarts(tap)
+        open_addresses(tap, folder)
         if os.getuid() == 0:
             user(tap, folder)
         else:

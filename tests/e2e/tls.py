@@ -378,6 +378,40 @@ def rotation(tap, certificates, folder):
 
 # --- Garbage
 
+def last_words(tap, server, certificates):
+    """What was queued when TLS broke is dropped, but the alert says what was wrong, and it is one error."""
+    before = server.metrics().sum('ringcast_tls_errors_total')
+    for size in (5, 100000):  # sealed at once, and by the backlog
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        engine = context_of(certificates).wrap_bio(incoming, outgoing, server_hostname='localhost')
+        with socket.create_connection(('127.0.0.1', server.tls_port), PATIENCE_S) as connection:
+            def drive(step, connection=connection, incoming=incoming, outgoing=outgoing):
+                while True:
+                    try:
+                        return step()
+                    except ssl.SSLWantReadError:
+                        connection.sendall(outgoing.read())
+                        incoming.write(connection.recv(65536))
+            drive(engine.do_handshake)
+            engine.write(upgrade_request('/echo'))
+            connection.sendall(outgoing.read())
+            drive(lambda engine=engine: engine.read(65536))
+            engine.write(frame(TEXT, b'x' * size))
+            server.signal(signal.SIGSTOP)
+            connection.sendall(outgoing.read() + b'\x17\x03\x03\x00\x20' + bytes(32))
+            server.signal(signal.SIGCONT)
+            said = None
+            while said is None:
+                try:
+                    drive(lambda engine=engine: engine.read(65536))
+                    data = connection.recv(65536)
+                    incoming.write(data) if data else incoming.write_eof()
+                except ssl.SSLError as error:
+                    said = error.reason
+        tap.ok('ALERT' in said, f'an alert ends what was broken while {size} bytes were queued', said)
+    tap.equal(server.metrics().sum('ringcast_tls_errors_total') - before, 2, 'each is one error')
+
+
 def hostile(tap, server, certificates):
     """Random and truncated records at every state: nothing but a clean close, and others notice nothing."""
     random.seed(1)
@@ -506,6 +540,7 @@ def main():
             refused(tap, server)
             clients(tap, server, certificates)
             node(tap, server, certificates)
+            last_words(tap, server, certificates)
             hostile(tap, server, certificates)
             chromium(tap, server)
         tickets(tap, certificates)

@@ -142,9 +142,12 @@ static void repair(uint8_t *bytes, size_t len)
 
 static void check_read_back(const uint8_t *bytes, size_t len)
 {
+    struct proxy_endpoints expected = parser.endpoints;
+    if (bytes[0] == 'P')
+        expected.unknown = expected.local; // a line has no other word for its sender's own
     struct outcome outcome = parse(&other, bytes, len, NULL, 0);
     CHECK(outcome.result == PROXY_COMPLETE && outcome.consumed == len);
-    CHECK(memcmp(&parser.endpoints, &other.endpoints, sizeof parser.endpoints) == 0);
+    CHECK(memcmp(&expected, &other.endpoints, sizeof expected) == 0);
 }
 
 static void check_complete(const uint8_t *bytes, size_t len)

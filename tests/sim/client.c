@@ -124,10 +124,12 @@ static void say_message(struct sim *sim, struct client *client)
     uint8_t *payload = malloc(message->len);
     CHECK(payload);
     message_write(message, id, payload);
-    uint32_t done = 0;
+    uint32_t done = 0, spare = sim->max_message - message->len;
     uint8_t opcode = message->opcode;
     while (sim_chance(sim, 25)) {
         uint32_t piece = rand_below(&sim->rand, message->len - done + 1);
+        if (piece == 0 && opcode == WS_CONTINUATION && spare-- == 0)
+            break; // an empty one counts as a byte
         say_frame(sim, client, opcode, false, payload + done, piece);
         done += piece;
         opcode = WS_CONTINUATION;
@@ -175,7 +177,11 @@ static void say_handshake(struct sim *sim, struct client *client)
                           "Sec-WebSocket-Version: 13\r\n";
     if (client->kind == CLIENT_NOISE && sim_chance(sim, 50))
         upgrade = "";
-    int len = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: sim\r\n%s\r\n", path, upgrade);
+    const char *token = client->has_token ? "Authorization: Bearer " SIM_TOKEN "\r\n" : "";
+    if (client->has_token && client->kind == CLIENT_NOISE && sim_chance(sim, 50))
+        token = "Authorization: Bearer " SIM_TOKEN "A\r\n";
+    int len = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: sim\r\n%s%s\r\n", path, upgrade,
+                       token);
     if (client->kind == CLIENT_NOISE && sim_chance(sim, 30))
         len = (int)rand_below(&sim->rand, (uint32_t)len);
     say(client, text, (size_t)len);

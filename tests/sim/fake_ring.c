@@ -763,6 +763,17 @@ void ring_accept(struct ring *ring, int listen_fd, struct ring_peer *peer, uint6
                             .file = NO_FILE});
 }
 
+bool ring_listener_has(int listen_fd)
+{
+    return find_pending(listen_fd) >= 0;
+}
+
+// Who comes later waits for ever, which is an end as good as any for those who are not looked at.
+void ring_listener_end(int listen_fd)
+{
+    (void)listen_fd;
+}
+
 void ring_peer_read(const struct ring_peer *peer, struct ip *address, uint16_t *port)
 {
     struct sockaddr_in6 from;

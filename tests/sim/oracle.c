@@ -92,6 +92,9 @@ void oracle_eof(struct sim *sim, struct client *client)
     bool fine = client->misbehaved || client->close_received || sim->stage == SIM_LEAVING ||
                 (client->ending && client->end == END_HALF) || client->state == CLIENT_REFUSED ||
                 (client->state == CLIENT_SHAKING && sim->few_places);
+    // A goodbye is for those who are open: who is asking for something gets an answer.
+    if (client->state == CLIENT_SHAKING && sim->now_ms < sim->drain_until_ms)
+        fine = client->misbehaved || sim->few_places;
     // Who came by another server may find no place here.
     fine |= client->elsewhere && client->received.count == 0 && client->pongs_received == 0;
     // Who reads so slowly that the goodbye takes too long is not waited for.
@@ -102,7 +105,9 @@ void oracle_eof(struct sim *sim, struct client *client)
         sim_fail(sim, "client %u: cut off (state %d)", client->index, client->state);
     if (client->close_sent && client->close_received)
         return;
-    if (!(client->ending && client->end == END_HALF && !client->close_received))
+    // Nor is anybody told who came by another server and half-closed before there was no place.
+    bool no_place = client->elsewhere && sim->few_places && client->received.count == 0;
+    if (no_place || !(client->ending && client->end == END_HALF && !client->close_received))
         client->cut = true;
 }
 

@@ -197,13 +197,66 @@ static void renew_tls(struct sim_shard *shard)
     shard_set_tls(&shard->shard, context);
 }
 
+// A token lets everybody in; who has none is let in at once. Without TLS there are no tokens: then
+// they are not looked at.
+static void set_gate(struct sim_shard *shard)
+{
+    char error[JWT_KEYS_ERROR_BYTES];
+    struct gate *gate = calloc(1, sizeof *gate);
+    CHECK(gate && origins_parse(&gate->origins, "", error, sizeof error) == 0);
+    gate->keys = jwt_keys_create();
+    CHECK(gate->keys);
+    if (jwt_keys_add_jwks(gate->keys, SIM_KEYS, strlen(SIM_KEYS), error) == 0)
+        gate->auth = GATE_OPTIONAL;
+    shard_set_gate(&shard->shard, gate);
+}
+
+// Whoever waits for a step of its handshake, of each kind the one that came first.
+struct waiting {
+    struct list_node *node;
+    uint32_t slot, generation;
+};
+
+static struct waiting first_of(const struct list *list)
+{
+    struct waiting first = {.node = list_first(list)};
+    if (!first.node)
+        return first;
+    const struct link *link = CONTAINER_OF(first.node, struct front, node)->link;
+    first.slot = link->slot;
+    first.generation = link->generation;
+    return first;
+}
+
+static void check_served(const struct sim *sim, const struct net *net, const struct waiting *first)
+{
+    if (!first->node || net_link(net, first->slot)->generation != first->generation)
+        return;
+    struct front *front = net->fronts[first->slot];
+    if (front && &front->node == first->node && list_linked(&front->node))
+        sim_fail(sim, "a handshake has waited for its turn in vain");
+}
+
+// However much arrives, who has waited longest has its turn in the next tick.
+static bool tick(struct sim_shard *shard)
+{
+    const struct net *net = &shard->shard.net;
+    struct waiting hello = first_of(&net->hellos), begun = first_of(&net->handshakes);
+    bool goes_on = shard_tick(&shard->shard);
+    check_served(shard->sim, net, &hello);
+    check_served(shard->sim, net, &begun);
+    return goes_on;
+}
+
 static void run_shard(void *context)
 {
     struct sim_shard *shard = context;
     CHECK(shard_start(&shard->shard) == 0);
-    while (shard_tick(&shard->shard)) {
+    while (tick(shard)) {
         if (current->tls && sim_chance(current, 2))
             renew_tls(shard);
+        if (current->tokens && sim_chance(current, 2))
+            set_gate(shard);
     }
 }
 
@@ -363,6 +416,8 @@ static void create_shards(struct sim *sim)
         shard->shard.clock_ms = shard->shard.clock_unix_ms = clock_ms;
         if (sim->tls)
             renew_tls(shard);
+        if (sim->tokens)
+            set_gate(shard);
         group->shards[i] = &shard->shard;
         fiber_init(&shard->fiber, run_shard, shard);
     }
@@ -408,6 +463,7 @@ static void choose_client(struct sim *sim, uint32_t index)
     uint32_t dice = rand_below(&sim->rand, 100);
     client->has_tls = sim->tls && sim_chance(sim, 60);
     client->has_proxy = sim_chance(sim, 30);
+    client->has_token = sim->tokens && sim_chance(sim, 70);
     client->elsewhere = sim->embedded && sim_chance(sim, 20);
     client->kind = dice < 70 ? CLIENT_MEMBER : dice < 88 ? CLIENT_ECHO : CLIENT_NOISE;
     client->without_self = sim_chance(sim, 30);
@@ -482,6 +538,7 @@ static void step(struct sim *sim)
 
 static void set_phase(struct sim *sim, enum shard_phase phase)
 {
+    sim->drain_until_ms = phase == SHARD_DRAINING ? sim->group.drain_end_ms : 0;
     atomic_store(&sim->group.phase, (int)phase);
     for (uint16_t i = 0; i < sim->group.count; i++)
         shard_interrupt(&sim->shards[i]->shard);
@@ -628,6 +685,7 @@ void sim_run(uint64_t seed)
     sim->embedded = sim_chance(sim, 25);
     sim->takes_out = sim->embedded && sim_chance(sim, 30);
     sim->tls = sim_chance(sim, 50);
+    sim->tokens = sim_chance(sim, 40);
     if (sim->tls)
         CHECK(tls_client_context_create(&sim->client_tls, NULL, NULL, 0) == 0);
     sim->max_message = sim_chance(sim, 10) ? 70000 : sim_chance(sim, 50) ? 4000 : 200;

@@ -21,6 +21,15 @@
 #define SIM_LISTEN_TLS_FD    5100
 #define SIM_LISTEN_PROXY_FD  200 // on top of either
 
+// A key, and a token that never ends.
+#define SIM_KEYS                                                                                   \
+    "{\"keys\":[{\"kty\":\"oct\",\"alg\":\"HS256\",\"k\":"                                         \
+    "\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\"}]}"
+#define SIM_TOKEN                                                                                  \
+    "eyJhbGciOiJIUzI1NiJ9"                                                                         \
+    ".eyJleHAiOjk5OTk5OTk5OTk5fQ"                                                                  \
+    ".fDjGf30apWuTM7CaTKboSPiiivcGL_gL19IUEI07Yss"
+
 enum client_kind { CLIENT_OBSERVER, CLIENT_MEMBER, CLIENT_ECHO, CLIENT_NOISE };
 enum client_state { CLIENT_WAITING, CLIENT_SHAKING, CLIENT_OPEN, CLIENT_REFUSED, CLIENT_GONE };
 enum client_end { END_STAY, END_CLOSE, END_HALF, END_RESET, END_ABANDON, END_GARBAGE, END_COUNT };
@@ -54,7 +63,7 @@ struct client {
     bool reckless;     // may go at any time
     bool eager;        // does not wait for the 101
     bool never_reads;  // from the handshake on
-    bool has_tls, has_proxy;
+    bool has_tls, has_proxy, has_token;
     bool elsewhere; // connects to another server, which hands it over
     uint32_t stops; // how often it will stop reading for a while
     uint64_t stopped_until;
@@ -102,8 +111,10 @@ struct sim {
     bool takes_out;     // and takes clients out of their rooms, which the oracle does not follow
     bool embedded;      // the program around the shards uses the registry
     bool tls;           // some clients have TLS
+    bool tokens;        // some have a token
     struct tls_context *client_tls;
     uint32_t lent, released; // payloads of the program's
+    uint64_t drain_until_ms; // who has asked for something is answered until then
     bool interrupted;        // the shards were told to stop while clients were active
     uint32_t max_message;
     struct ip_nets proxies;

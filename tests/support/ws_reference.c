@@ -90,6 +90,8 @@ static enum close_reason judge_length(const struct reference *reference)
         return CLOSE_REASON_PROTOCOL;
     if (is_control(reference))
         return short_length > 125 ? CLOSE_REASON_PROTOCOL : CLOSE_REASON_NONE;
+    if (reference->header[0] == 0 && short_length == 0)
+        least = 1; // an empty frame in the middle of a message counts
     if (least > reference->max_bytes || reference->announced > reference->max_bytes - least)
         return CLOSE_REASON_TOO_BIG;
     return CLOSE_REASON_NONE;
@@ -134,7 +136,7 @@ static enum close_reason header_end(struct reference *reference)
     for (unsigned i = 0; i < length_bytes(reference); i++)
         reference->left = reference->left * 256 + reference->header[2 + i];
     if (opcode < 8)
-        reference->announced += reference->left;
+        reference->announced += reference->header[0] || reference->left ? reference->left : 1;
     reference->phase = 0;
     reference->in_payload = true;
     return reference->left == 0 ? frame_end(reference) : CLOSE_REASON_NONE;
@@ -180,7 +182,8 @@ void ws_reference_run(struct ws_log *log, const uint8_t *stream, size_t len, uin
 static void piece_take(struct ws_log *log, struct assembly *assembly, const struct ws_chunk *chunk)
 {
     CHECK(chunk->first == (assembly->opcode == 0));
-    CHECK(chunk->len != 0 || chunk->first || chunk->last);
+    CHECK(chunk->len != 0 || chunk->begins);
+    CHECK(chunk->begins || !chunk->first);
     CHECK(chunk->violation == CLOSE_REASON_NONE);
     if (chunk->first) {
         assembly->opcode = chunk->opcode;

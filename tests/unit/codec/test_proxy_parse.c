@@ -78,10 +78,10 @@ static const struct proxy_case cases[] = {
     {"IPv4 as IPv6", BYTES("PROXY TCP6 ::ffff:192.0.2.1 ::1 1 2\r\n"), "192.0.2.1:1 > ::1:2", 0},
     {"HAProxy's line", BYTES("PROXY TCP4 127.0.0.1 127.0.0.1 45448 7102\r\n"),
      "127.0.0.1:45448 > 127.0.0.1:7102", 0},
-    {"unknown", BYTES("PROXY UNKNOWN\r\n"), "local", 0},
-    {"unknown and a space", BYTES("PROXY UNKNOWN \r\n"), "local", 0},
-    {"unknown and addresses", BYTES("PROXY UNKNOWN ffff::1 ffff::2 65535 65535\r\n"), "local", 0},
-    {"unknown and anything", BYTES("PROXY UNKNOWN  \0\xFF\t 1\r\n"), "local", 0},
+    {"unknown", BYTES("PROXY UNKNOWN\r\n"), "unknown", 0},
+    {"unknown and a space", BYTES("PROXY UNKNOWN \r\n"), "unknown", 0},
+    {"unknown and addresses", BYTES("PROXY UNKNOWN ffff::1 ffff::2 65535 65535\r\n"), "unknown", 0},
+    {"unknown and anything", BYTES("PROXY UNKNOWN  \0\xFF\t 1\r\n"), "unknown", 0},
     {"half a prefix", BYTES("PRO"), MORE, 0},
     {"half a line", BYTES("PROXY TCP4 192.0.2.1 198.51"), MORE, 0},
     {"line without LF", BYTES("PROXY UNKNOWN\r"), MORE, 0},
@@ -121,15 +121,15 @@ static const struct proxy_case cases[] = {
 
     {"IPv4", BYTES(TCP4 "\0\x0C" ADDRESSES4), WORDS4, 0},
     {"IPv6", BYTES(TCP6 "\0\x24" ADDRESSES6), WORDS6, 0},
-    {"sockets of a file system", BYTES(PROXY "\x31\0\xD8" PATH PATH ZEROS8 ZEROS8 ZEROS8), "local",
-     0},
+    {"sockets of a file system", BYTES(PROXY "\x31\0\xD8" PATH PATH ZEROS8 ZEROS8 ZEROS8),
+     "unknown", 0},
     {"local", BYTES(LOCAL "\0\0\0"), "local", 0},
     {"local with addresses", BYTES(LOCAL "\x11\0\x0C" ADDRESSES4), "local", 0},
     {"local, cut addresses", BYTES(LOCAL "\x11\0\x02\xFF\xFF"), "local", 0},
     {"local of no family", BYTES(LOCAL "\xFF\0\x01\xFF"), "local", 0},
-    {"unspecified", BYTES(PROXY "\0\0\0"), "local", 0},
-    {"unspecified with bytes", BYTES(PROXY "\0\0\x02\xFF\xFF"), "local", 0},
-    {"unspecified stream", BYTES(PROXY "\x01\0\0"), "local", 0},
+    {"unspecified", BYTES(PROXY "\0\0\0"), "unknown", 0},
+    {"unspecified with bytes", BYTES(PROXY "\0\0\x02\xFF\xFF"), "unknown", 0},
+    {"unspecified stream", BYTES(PROXY "\x01\0\0"), "unknown", 0},
     {"half a signature", BYTES("\r\n\r\n\0\r\nQU"), MORE, 0},
     {"no addresses yet", BYTES(TCP4 "\0\x0C"), MORE, 0},
     {"half an address", BYTES(TCP4 "\0\x0C\xC0\0\x02"), MORE, 0},
@@ -160,7 +160,7 @@ static const struct proxy_case cases[] = {
     {"three TLVs", BYTES(TCP6 "\0\x30" ADDRESSES6 "\x04\0\0\xFF\0\x03\x03\0\x04\x05\0\0"), WORDS6,
      0},
     {"TLV behind paths", BYTES(PROXY "\x31\0\xDC" PATH PATH ZEROS8 ZEROS8 ZEROS8 "\x04\0\x01\xFF"),
-     "local", 0},
+     "unknown", 0},
     {"TLV to come", BYTES(TCP4 "\0\x0F" ADDRESSES4), MORE, 0},
     {"half a TLV header", BYTES(TCP4 "\0\x10" ADDRESSES4 "\x04\0"), MORE, 0},
     {"half a TLV", BYTES(TCP4 "\0\x11" ADDRESSES4 "\x04\0\x02\0"), MORE, 0},
@@ -235,10 +235,10 @@ static const char *in_words(const struct proxy_endpoints *endpoints)
     snprintf(words, sizeof words, "%s:%u > %s:%u", ip_format(endpoints->source, source),
              endpoints->source_port, ip_format(endpoints->destination, destination),
              endpoints->destination_port);
-    static const struct proxy_endpoints none = {.local = true};
+    const struct proxy_endpoints none = {.local = true, .unknown = endpoints->unknown};
     if (endpoints->local)
         cr_expect_arr_eq(endpoints, &none, sizeof none, "local, but with addresses");
-    return endpoints->local ? "local" : words;
+    return endpoints->unknown ? "unknown" : endpoints->local ? "local" : words;
 }
 
 static void expect_case(const struct proxy_case *test, struct outcome outcome)

@@ -30,18 +30,19 @@ static const struct {
     size_t v2_bytes;
 } cases[] = {
 #define BYTES(text) text, sizeof text - 1
-    {{V4(192, 0, 2, 1), V4(198, 51, 100, 2), 56324, 443, false},
+    {{V4(192, 0, 2, 1), V4(198, 51, 100, 2), 56324, 443, false, false},
      "PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n",
      BYTES(SIGNATURE "\x21\x11\0\x0C\xC0\0\x02\x01\xC6\x33\x64\x02\xDC\x04\x01\xBB")},
-    {{V6(1), V6(2), 65535, 0, false},
+    {{V6(1), V6(2), 65535, 0, false, false},
      "PROXY TCP6 2001:db8::1 2001:db8::2 65535 0\r\n",
      BYTES(SIGNATURE "\x21\x21\0\x24\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0\x01\x20\x01\x0D\xB8"
                      "\0\0\0\0\0\0\0\0\0\0\0\x02\xFF\xFF\0\0")},
-    {{V4(192, 0, 2, 1), V6(2), 1, 2, false},
+    {{V4(192, 0, 2, 1), V6(2), 1, 2, false, false},
      "PROXY TCP6 ::ffff:192.0.2.1 2001:db8::2 1 2\r\n",
      BYTES(SIGNATURE "\x21\x21\0\x24" MAPPED "\xC0\0\x02\x01\x20\x01\x0D\xB8\0\0\0\0\0\0\0\0\0\0\0"
                      "\x02\0\x01\0\x02")},
     {{.local = true}, "PROXY UNKNOWN\r\n", BYTES(SIGNATURE "\x20\0\0\0")},
+    {{.local = true, .unknown = true}, "PROXY UNKNOWN\r\n", BYTES(SIGNATURE "\x21\0\0\0")},
 };
 
 Test(proxy_write, bytes)
@@ -98,9 +99,12 @@ Test(proxy_write, is_read_back)
     for (int round = 0; round < 10000; round++) {
         struct proxy_endpoints endpoints = {.local = true};
         if (rand_below(&rand, 20) != 0)
-            endpoints = (struct proxy_endpoints){random_ip(&rand), random_ip(&rand),
+            endpoints = (struct proxy_endpoints){random_ip(&rand),
+                                                 random_ip(&rand),
                                                  (uint16_t)rand_next(&rand),
-                                                 (uint16_t)rand_next(&rand), false};
+                                                 (uint16_t)rand_next(&rand),
+                                                 false,
+                                                 false};
         uint8_t out[PROXY_WRITE_MAX_BYTES];
         expect_read_back(out, proxy_v1_write(out, &endpoints), &endpoints);
         expect_read_back(out, proxy_v2_write(out, &endpoints, false), &endpoints);

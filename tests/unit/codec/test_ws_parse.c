@@ -247,6 +247,60 @@ Test(ws_parse, lengths_at_the_borders_of_their_forms)
     }
 }
 
+// Frames cost work even where they are empty, so a message cannot have any number of them.
+Test(ws_parse, empty_fragments_are_counted)
+{
+    static const uint8_t begin[] = {0x02, 0x80, 0, 0, 0, 0}, middle[] = {0x00, 0x80, 0, 0, 0, 0},
+                         end[] = {0x80, 0x80, 0, 0, 0, 0};
+    static uint8_t stream[(MAX + 3) * 6];
+    size_t len = 0;
+    memcpy(stream, begin, 6);
+    for (len = 6; len < 6 * (MAX + 1); len += 6)
+        memcpy(stream + len, middle, 6);
+    for (int over = 0; over < 2; over++) {
+        memcpy(stream + len, over ? middle : end, 6);
+        ws_reference_run(&reference_log, stream, len + 6, MAX);
+        ws_parser_run(&log_, stream, len + 6, (struct ws_cuts){NULL, 0}, MAX);
+        cr_expect_null(ws_log_differs(&reference_log, &log_));
+        cr_expect_eq(log_.violation, over ? CLOSE_REASON_TOO_BIG : CLOSE_REASON_NONE);
+        cr_expect_str_eq(log_.text, over ? "" : "2(0):;");
+    }
+}
+
+// What limits of rates look at.
+Test(ws_parse, tells_where_frames_begin)
+{
+    static const struct {
+        size_t len;
+        uint64_t frame_bytes;
+        bool begins, middle;
+    } pieces[] = {{1, 2, true, false}, {1, 0, false, false}, {0, 0, true, true},
+                  {1, 3, true, true},  {2, 0, false, true},  {0, 0, true, false}};
+    uint8_t stream[] = {0x02, 0x82, 0, 0, 0, 0,   'a', 'b', 0,    0x80, 0, 0, 0, 0, 0x00,
+                        0x83, 0,    0, 0, 0, 'c', 'd', 'e', 0x80, 0x80, 0, 0, 0, 0};
+    struct ws_parser parser;
+    struct ws_chunk chunk;
+    ws_parser_init(&parser);
+    uint8_t *cursor = stream;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        uint8_t *end = i == 0 ? stream + 7 : i < 4 ? stream + 21 : stream + sizeof stream;
+        enum ws_result result = ws_next(&parser, &cursor, end, MAX, &chunk);
+        if (result == WS_NEED_MORE)
+            result = ws_next(&parser, &cursor, end = stream + sizeof stream, MAX, &chunk);
+        cr_assert_eq(result, WS_DATA, "piece %zu", i);
+        cr_expect_eq(chunk.len, pieces[i].len, "piece %zu", i);
+        cr_expect_eq(chunk.begins, pieces[i].begins, "piece %zu", i);
+        cr_expect_eq(ws_in_the_middle(&parser, &chunk), pieces[i].middle, "piece %zu", i);
+        if (chunk.begins)
+            cr_expect_eq(ws_frame_bytes(&parser, &chunk), pieces[i].frame_bytes, "piece %zu", i);
+    }
+    cr_expect_eq(cursor, stream + sizeof stream);
+    cr_expect_eq(ws_client_header_bytes(125), 6);
+    cr_expect_eq(ws_client_header_bytes(126), 8);
+    cr_expect_eq(ws_client_header_bytes(65535), 8);
+    cr_expect_eq(ws_client_header_bytes(65536), 14);
+}
+
 // Payload is handed out where it lies, as it arrives.
 Test(ws_parse, pieces_point_into_the_input)
 {

@@ -99,8 +99,13 @@ Test(gate, tokens_and_certificates)
         put_token(cases[i].headers, headers, sizeof headers);
         struct gate_answer answer = judge(gate, query, headers, cases[i].subject);
         cr_expect_eq(answer.status, cases[i].status, "row %zu: %d", i, answer.status);
+        bool token = strstr(cases[i].query, "token") || strstr(cases[i].headers, "Authorization");
+        cr_expect_eq(gate_verifies(gate, &parser), token && cases[i].auth != GATE_OFF, "row %zu",
+                     i);
         if (cases[i].reason)
             cr_expect_str_eq(answer.reason, cases[i].reason, "row %zu", i);
+        cr_expect_eq(answer.bad_subject,
+                     cases[i].reason && strcmp(cases[i].reason, "bad_subject") == 0, "row %zu", i);
         cr_expect_eq(answer.status != 0, answer.text != NULL, "row %zu", i);
         cr_expect_eq(claims != NULL, cases[i].sub != NULL, "row %zu", i);
         if (claims && cases[i].sub)

@@ -84,15 +84,6 @@ Test(listeners, all_addresses_are_also_those_of_ipv4)
     listeners_close(&listeners);
 }
 
-Test(listeners, shut_down_they_refuse)
-{
-    cr_assert_eq(open_on(&listeners, "127.0.0.1:0", 2), 0);
-    cr_assert(can_connect(&listeners.addresses[0]));
-    listeners_shutdown(&listeners);
-    cr_assert_not(can_connect(&listeners.addresses[0]));
-    listeners_close(&listeners);
-}
-
 Test(listeners, a_socket_that_the_program_brings_serves_all_shards_and_stays_open)
 {
     struct sock_address address;
@@ -101,7 +92,6 @@ Test(listeners, a_socket_that_the_program_brings_serves_all_shards_and_stays_ope
     struct ringcast_listener wanted = {.fd = fd, .tls = true};
     cr_assert_eq(listeners_open(&listeners, &wanted, 1, 2, error, sizeof error), 0, "%s", error);
     cr_assert(listeners.fds[0][0] == fd && listeners.fds[1][0] == fd && listeners.tls[0]);
-    listeners_shutdown(&listeners);
     listeners_close(&listeners);
     cr_assert_eq(sock_local(fd, &address), 0);
     cr_assert(can_connect(&address), "for whoever comes next");

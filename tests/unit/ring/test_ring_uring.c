@@ -282,3 +282,24 @@ Test(ring_uring, adopts_a_descriptor_of_the_process)
     close(pair[1]);
     ring_destroy(ring);
 }
+
+Test(ring_uring, a_listener_says_whether_somebody_waits_and_ends)
+{
+    struct sock_address address;
+    char error[160];
+    cr_assert(sock_parse("127.0.0.1:0", &address, error, sizeof error) == 0);
+    int listener = sock_listen(&address, 16);
+    cr_assert(!ring_listener_has(listener));
+    int client = client_of(listener);
+    cr_assert(ring_listener_has(listener));
+    close(accept(listener, NULL, NULL));
+    cr_assert(!ring_listener_has(listener));
+    cr_assert(sock_local(listener, &address) == 0);
+    ring_listener_end(listener);
+    cr_assert(!ring_listener_has(listener));
+    int refused = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert(connect(refused, (const void *)&address.storage, address.bytes) == -1);
+    close(refused);
+    close(client);
+    close(listener);
+}
