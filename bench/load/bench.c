@@ -342,8 +342,11 @@ static void load(struct session *session)
     bool whole = wait_until(session, from_ns);
     find_children(session);
     take_sample(session, &results->from);
-    whole = whole && wait_until(session, from_ns + bench->options.duration_ns);
-    take_sample(session, &results->until);
+    results->until = results->from; // nothing is measured when the warm-up was cut short
+    if (whole) {
+        whole = wait_until(session, from_ns + bench->options.duration_ns);
+        take_sample(session, &results->until);
+    }
     if (!whole) {
         atomic_store(&bench->until_ns, clock_monotonic_ns());
         results->cut_short = true;
@@ -392,6 +395,8 @@ static void run_phases(struct session *session)
         results->from = results->until = results->opened;
         if (results->opened_all && bench->scenario->loads && !interrupted)
             load(session);
+        else
+            results->cut_short = interrupted;
     }
     take_sample(session, &results->end);
     join_workers(bench);

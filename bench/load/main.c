@@ -27,11 +27,12 @@ static bool cannot_write(const char *path, int error)
 static int report(const struct results *results)
 {
     const struct options *options = &results->bench->options;
-    bool failed = results_failed(results);
+    char why[1024];
+    bool failed = results_why_failed(results, why, sizeof why);
     if (!options->quiet && !(options->json && strcmp(options->json, "-") == 0))
         report_text(results);
-    if (results->error[0])
-        complain(0, results->error);
+    if (failed || results->error[0])
+        complain(0, failed ? why : results->error);
     int error = options->json ? report_json(results, options->json) : 0;
     failed = cannot_write(options->json, error) || failed;
     error = options->html ? report_html(results, options->html) : 0;

@@ -46,7 +46,12 @@ bool results_failed(const struct results *results)
     const uint64_t *end = results->end.counts;
     return verdict->missing || verdict->doubled || verdict->reordered || verdict->stranded ||
            end[COUNT_misplaced] || end[COUNT_damaged] || end[COUNT_lost] || end[COUNT_failed] ||
-           !results->opened_all;
+           !results->opened_all || results_nothing_measured(results);
+}
+
+bool results_nothing_measured(const struct results *results)
+{
+    return results->bench->scenario->loads && results->measured_s <= 0;
 }
 
 void results_bottleneck(const struct results *results, char *out, size_t out_bytes)

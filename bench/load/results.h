@@ -23,7 +23,7 @@ struct results {
     int argc;
     char **argv;
     bool has_server;     // --pid or --spawn
-    bool cut_short;      // by a signal
+    bool cut_short;      // by a signal, before the end of the measured time
     bool opened_all;     // every connection was open when the load began
     char error[256];     // the first thing that went wrong, or empty
     uint64_t started_ms; // since 1970
@@ -47,8 +47,15 @@ struct results {
 // Computes the differences and merges the histograms.
 void results_finish(struct results *results);
 
-// True when messages were lost, doubled, reordered or spoilt, or connections failed.
+// True when messages were lost, doubled, reordered or spoilt, when connections failed, or when
+// nothing was measured.
 bool results_failed(const struct results *results);
+
+// A load was asked for, and interrupted before its measured time began.
+bool results_nothing_measured(const struct results *results);
+
+// True when the run failed, with one line that says why: for stderr, whatever else is printed.
+bool results_why_failed(const struct results *results, char *out, size_t out_bytes);
 
 // One line, or an empty one: why the figures may show this tool rather than the server.
 void results_bottleneck(const struct results *results, char *out, size_t out_bytes);

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""What ringcast-bench says and how it ends when it cannot do what it was told:
+bench_input.py RINGCAST-BENCH RINGCAST
+
+Exit code 2: wrong usage; 1: the run failed. Never without one line on stderr that says why, -q or not.
+"""
+
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from ringcast import PATIENCE_S, Server, Tap, free_port
+from scripted import Plan, ScriptedServer
+
+
+def run(*arguments, **options):
+    """(exit code, stdout, stderr)"""
+    result = subprocess.run([sys.argv[1], *map(str, arguments)], capture_output=True, text=True,
+                            timeout=120, check=False, **options)
+    return result.returncode, result.stdout, result.stderr
+
+
+def check_says(tap, name, result, code, *words):
+    """One line, with all the words in it, and nothing on standard output."""
+    got, out, error = result
+    good = got == code and error.count('\n') == 1 and all(word in error for word in words)
+    tap.ok(good and not out, name, f'exit code {got}, {out!r}, {error!r}')
+
+
+def interrupted(url, after_s, *options):
+    process = subprocess.Popen([sys.argv[1], 'fanout', url, '-n', '4', '-t', '1', *options],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(after_s)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, out, error
+
+
+class Silent:
+    """Accepts, by the kernel, and never answers."""
+
+    def __enter__(self):
+        self.socket = socket.create_server(('127.0.0.1', 0), backlog=64)
+        self.url = f'ws://127.0.0.1:{self.socket.getsockname()[1]}'
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+def check_usage(tap):
+    check_says(tap, 'no scenario', run(), 2, 'which scenario')
+    check_says(tap, 'unknown scenario', run('flood'), 2, "'flood' is no scenario")
+    check_says(tap, 'unknown option', run('fanout', '--no-such'), 2, '--no-such')
+    check_says(tap, 'no URL', run('fanout', 'http://127.0.0.1/'), 2, 'ws://')
+    check_says(tap, 'unknown host', run('fanout', 'ws://no-such-host.invalid/'), 2, 'no-such-host')
+    check_says(tap, 'more rooms than members', run('fanout', '-n', 3, '-r', 4), 2, '--rooms')
+
+
+def check_opening(tap):
+    url = f'ws://127.0.0.1:{free_port()}'
+    for quiet in ((), ('-q',)):
+        code, _, error = run('connect', url, '-n', 3, *quiet)
+        tap.ok(code == 1 and 'could not be opened' in error and 'refused' in error,
+               f'nobody listens {quiet}', f'{code} {error}')
+    with Silent() as silent:
+        check_says(tap, 'no answer', run('connect', silent.url, '-n', 3, '-q', '--open-limit', '300ms'),
+                   1, '0 of 3 connections', '0.3 s', '--open-limit')
+        check_says(tap, 'interrupted while it opens', interrupted(silent.url, 0.5, '-q'),
+                   1, 'interrupted', '0 of 4')
+    code, _, error = run('connect', '-n', 3, '--spawn', 'false')
+    tap.ok(code == 1 and 'exit code 1' in error, 'a server that ends', f'{code} {error}')
+
+
+def check_run(tap):
+    server = ScriptedServer(Plan(drop=[(3, 0), (4, 1)]))
+    url = f'ws://127.0.0.1:{server.port}'
+    check_says(tap, 'only missing messages',
+               run('fanout', url, '-n', 4, '-t', 1, '-q', '--rate', 200, '-d', '500ms', '--warmup', 0,
+                   '--drain', '200ms'), 1, '2 deliveries missing')
+    server = ScriptedServer(Plan())
+    url = f'ws://127.0.0.1:{server.port}'
+    check_says(tap, 'interrupted before the load', interrupted(url, 1, '-q', '--settle', '60s'),
+               1, 'interrupted before')
+    check_says(tap, 'interrupted in the warm-up', interrupted(url, 1, '-q', '--warmup', '60s'),
+               1, 'interrupted before')
+    code, out, error = interrupted(url, 2, '-d', '60s', '--rate', '100')
+    tap.ok(code == 0 and 'cut short' in out and not error, 'interrupted while it measures',
+           f'{code} {out} {error}')
+
+
+def few_descriptors():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+
+def check_descriptors(tap):
+    """Sockets live in each ring's own table, which the limit bounds as well, thread by thread."""
+    with Server(binary=sys.argv[2]) as server:
+        url = f'ws://127.0.0.1:{server.port}'
+        check_says(tap, 'too few descriptors', run('connect', url, '-n', 200, '-t', 2,
+                                                   preexec_fn=few_descriptors), 2, 'ulimit -n 64', '--threads')
+        code, out, error = run('fanout', url, '-n', 200, '-d', '300ms', '--warmup', 0,
+                               preexec_fn=few_descriptors)
+        tap.ok(code == 0 and '200 connections' in out and 'opened 200' in out,
+               'more threads by itself', f'{code} {out} {error}')
+
+
+def main():
+    with Tap() as tap:
+        check_descriptors(tap)
+        check_usage(tap)
+        check_opening(tap)
+        check_run(tap)
+
+
+main()
