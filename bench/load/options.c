@@ -96,20 +96,28 @@ void options_help(void)
     fputs(help_tail, stdout);
 }
 
-int options_parse_count(const char *text, uint64_t *out)
+// A number and its unit; false when there is anything else.
+static bool parse_scaled(const char *text, double *out)
 {
     char *end;
     double value = strtod(text, &end);
     if (end == text)
-        return -1;
+        return false;
     double unit = *end == 'k' || *end == 'K' ? 1e3 : *end == 'M' ? 1e6 : *end == 'G' ? 1e9 : 1;
     if (unit > 1 && *++end == 'i') {
         unit = unit < 1e4 ? 1024 : unit < 1e7 ? 1048576 : 1073741824;
         end++;
     }
-    if (*end || !(value >= 0) || value * unit > 1e15)
+    *out = value * unit;
+    return !*end && value >= 0 && *out <= 1e15;
+}
+
+int options_parse_count(const char *text, uint64_t *out)
+{
+    double value;
+    if (!parse_scaled(text, &value))
         return -1;
-    *out = (uint64_t)(value * unit);
+    *out = (uint64_t)value;
     return 0;
 }
 
@@ -218,11 +226,8 @@ static int set_number(struct parse *parse, const struct row *row, void *field, c
 
 static int set_rate(struct parse *parse, const struct row *row, void *field, const char *text)
 {
-    char *end;
-    double value = strtod(text, &end);
-    if (end != text && *end == 'k')
-        value *= 1e3, end++;
-    if (end == text || *end || !(value > 0) || value > (double)row->max)
+    double value;
+    if (!parse_scaled(text, &value) || (value <= 0 && row->min) || value > (double)row->max)
         return bad_value(parse, row, text);
     *(double *)field = value;
     return 0;

@@ -50,6 +50,27 @@ Test(options, all_kinds_in_any_order)
     cr_assert_eq(options.pid_count, 2);
 }
 
+Test(options, rates)
+{
+    static const struct {
+        const char *line;
+        double rate;
+    } good[] = {
+        {"fanout --rate 0.5", 0.5},
+        {"fanout --rate 1M", 1e6},
+        {"fanout --rate 64Ki", 65536},
+        {"fanout --rate 100M", 1e8},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        cr_assert_eq(parse(good[i].line), OPTIONS_RUN, "%s: %s", good[i].line, error);
+        cr_assert_eq(options.rate, good[i].rate, "%s: %f", good[i].line, options.rate);
+    }
+    cr_assert_eq(parse("slow --slow-rate 64Ki"), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.slow_rate, 65536);
+    cr_assert_eq(parse("slow --slow-rate 0"), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.slow_rate, 0);
+}
+
 Test(options, help_and_version)
 {
     cr_assert_eq(parse("--help"), OPTIONS_HELP);
@@ -71,6 +92,11 @@ Test(options, bad_ones_say_why)
         {"fanout -n 10x", "from 1"},
         {"fanout -d never", "a time"},
         {"fanout --rate -5", "number per second"},
+        {"fanout --rate 0", "number per second"},
+        {"fanout --rate nan", "number per second"},
+        {"fanout --rate inf", "number per second"},
+        {"fanout --rate 101M", "number per second"},
+        {"churn --churn-rate 0", "number per second"},
         {"fanout --pin 1,,2", "commas"},
         {"fanout --pid 0", "commas"},
         {"fanout --rate 5 --window 3", "exclude"},
