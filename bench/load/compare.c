@@ -29,7 +29,7 @@ static const struct {
     {"handshake p99, ns", "handshake_ns/p99"},
     {"server CPU per delivery, ns", "server/cpu_ns_per_delivery"},
     {"server CPU, ns", "server/cpu_ns"},
-    {"server memory, bytes", "server/anonymous_bytes"},
+    {"server memory, bytes", "server/memory_bytes"},
     {"tool CPU per delivery, ns", "tool_cpu/cpu_ns_per_delivery"},
     {"missing", "verdict/missing"},
     {"doubled", "verdict/doubled"},

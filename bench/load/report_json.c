@@ -62,7 +62,11 @@ static void write_process(struct json *json, const struct proc_sample *sample, u
     json_count(json, "switches_forced", sample->switches_forced);
     json_count(json, "resident_bytes", sample->resident_bytes);
     json_count(json, "anonymous_bytes", sample->anonymous_bytes);
+    json_count(json, "shared_bytes", sample->shared_bytes);
+    json_count(json, "memory_bytes", proc_memory_bytes(sample));
     json_count(json, "processes", sample->process_count);
+    json_count(json, "processes_ended", sample->ended_count);
+    json_bool(json, "capped", sample->capped);
     json_open(json, "threads", '[');
     for (uint32_t i = 0; i < sample->thread_count; i++) {
         json_open(json, NULL, '{');
@@ -157,8 +161,8 @@ static void write_opening(struct json *json, const struct results *results)
     json_number(json, "seconds", seconds);
     json_number(json, "handshakes_per_s", seconds > 0 ? (double)opened / seconds : 0);
     json_count(json, "server_cpu_ns", server.cpu_ns);
-    json_count(json, "server_anonymous_bytes_before", results->before.server.anonymous_bytes);
-    json_count(json, "server_anonymous_bytes_after", results->opened.server.anonymous_bytes);
+    json_count(json, "server_memory_bytes_before", proc_memory_bytes(&results->before.server));
+    json_count(json, "server_memory_bytes_after", proc_memory_bytes(&results->opened.server));
     json_close(json, '}');
 }
 

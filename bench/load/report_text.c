@@ -69,8 +69,8 @@ static void print_opening(const struct results *results)
     if (results->has_server) {
         struct proc_sample server;
         proc_difference(&server, &results->before.server, &results->opened.server);
-        int64_t grown = (int64_t)results->opened.server.anonymous_bytes -
-                        (int64_t)results->before.server.anonymous_bytes;
+        int64_t grown = (int64_t)proc_memory_bytes(&results->opened.server) -
+                        (int64_t)proc_memory_bytes(&results->before.server);
         printf("; server: %.1f µs CPU and %.0f bytes each", per(server.cpu_ns, opened) / 1e3,
                opened ? (double)grown / (double)opened : 0);
     }
@@ -109,10 +109,16 @@ static void print_process(const struct results *results, const char *name,
     printf("  %-7s CPU %5.1f %%", name, (double)sample->cpu_ns / s / 1e7);
     if (delivered)
         printf(", %6.0f ns per delivery", per(sample->cpu_ns, delivered));
-    printf(", waited for a CPU %.1f %%, %.0f switches/s, %.1f MB resident (%.1f MB anonymous)\n",
+    printf(", waited for a CPU %.1f %%, %.0f switches/s, %.1f MB of memory (%.1f MB resident)\n",
            (double)sample->wait_ns / s / 1e7,
            (double)(sample->switches_voluntary + sample->switches_forced) / s,
-           (double)sample->resident_bytes / 1e6, (double)sample->anonymous_bytes / 1e6);
+           (double)proc_memory_bytes(sample) / 1e6, (double)sample->resident_bytes / 1e6);
+    if (sample->capped)
+        printf("          not all of it: there are more than %d processes or %d threads\n",
+               PROC_PIDS_MAX, PROC_THREADS_MAX);
+    if (sample->ended_count)
+        printf("          %u of its processes ended meanwhile: their CPU is missing\n",
+               sample->ended_count);
     for (uint32_t i = 0; i < sample->thread_count; i++) {
         const struct proc_thread *thread = &sample->threads[i];
         if ((double)thread->cpu_ns / s > 1e7) // over 1 %
@@ -135,7 +141,7 @@ static void print_idle(const struct results *results)
 
 static uint64_t most_memory(const struct results *results)
 {
-    uint64_t most = results->end.server.anonymous_bytes;
+    uint64_t most = proc_memory_bytes(&results->end.server);
     for (uint32_t i = 0; i < results->series->count; i++)
         if (results->series->points[i].server_bytes > most)
             most = results->series->points[i].server_bytes;
@@ -166,8 +172,9 @@ static void print_verdict(const struct results *results)
             "the load, at most %.1f MB, %.1f MB in the end\n",
             (unsigned long long)end[COUNT_slow_delivered],
             (unsigned long long)end[COUNT_slow_ended],
-            (double)results->opened.server.anonymous_bytes / 1e6,
-            (double)most_memory(results) / 1e6, (double)results->end.server.anonymous_bytes / 1e6);
+            (double)proc_memory_bytes(&results->opened.server) / 1e6,
+            (double)most_memory(results) / 1e6,
+            (double)proc_memory_bytes(&results->end.server) / 1e6);
     if (results->bench->scenario->print)
         results->bench->scenario->print(results->bench);
     if (end[COUNT_held_back])

@@ -68,7 +68,7 @@ static void add_point(struct series *series, const struct results_sample *sample
                        sample->counts[COUNT_dropped] - sample->counts[COUNT_slow_ended],
         .server_cpu_ns = server.cpu_ns,
         .tool_cpu_ns = tool.cpu_ns,
-        .server_bytes = sample->server.anonymous_bytes,
+        .server_bytes = proc_memory_bytes(&sample->server),
     };
     quantiles_between(point->latency, &series->seen, &series->merged);
 }
