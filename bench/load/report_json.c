@@ -248,6 +248,7 @@ static void write_all(struct json *json, const struct results *results)
     }
     json_open(json, "tool_cpu", '{');
     json_number(json, "busiest_thread_share", results->busiest_share);
+    json_number(json, "most_waiting_thread_share", results->waiting_share);
     write_process(json, &results->tool, delivered);
     json_close(json, '}');
     write_series(json, results->series);

@@ -40,6 +40,7 @@ struct results {
     uint64_t counts[COUNTS];
     struct proc_sample server, tool;
     double busiest_share; // CPU share of the busiest worker thread
+    double waiting_share; // of the time, of the worker thread that waited most for a CPU
 };
 
 #define results_count(results, symbol) ((results)->counts[COUNT_##symbol])

@@ -7,6 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BUSY_SHARE    0.85 // of a core
+#define WAITING_SHARE 0.2  // of the time
+#define LAG_SHARE     0.2  // of the latency that contains it
+#define LAG_LEAST_NS  20000
+
 // --- Why it failed
 
 struct reasons {
@@ -76,4 +81,29 @@ bool results_why_failed(const struct results *results, char *out, size_t out_byt
     if (!out[0])
         add_reason(&reasons, "the run failed: --json FILE has its verdict");
     return true;
+}
+
+// --- What held it up
+
+void results_bottleneck(const struct results *results, char *out, size_t out_bytes)
+{
+    uint64_t lag_ns = hdr_quantile(&results->lag, 0.99);
+    uint64_t latency_ns = hdr_quantile(&results->latency, 0.99);
+    double lag_share = (double)lag_ns / ((double)latency_ns + 1);
+    out[0] = 0;
+    if (results->busiest_share > BUSY_SHARE)
+        snprintf(out, out_bytes,
+                 "the tool used %.0f %% of a core on one thread: give it more --threads, or read "
+                 "the figures as a lower bound",
+                 results->busiest_share * 100);
+    else if (lag_ns > LAG_LEAST_NS && lag_share > LAG_SHARE)
+        snprintf(out, out_bytes,
+                 "the tool sent 1 %% of the messages more than %.2f ms late, against a p99 latency "
+                 "of %.2f ms that contains it",
+                 (double)lag_ns / 1e6, (double)latency_ns / 1e6);
+    else if (results->waiting_share > WAITING_SHARE)
+        snprintf(out, out_bytes,
+                 "a thread of the tool waited %.0f %% of the time for a CPU that others used: pin "
+                 "it and the server to different ones",
+                 results->waiting_share * 100);
 }
