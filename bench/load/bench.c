@@ -115,6 +115,26 @@ static int choose_sources(struct bench *bench, char *error, size_t error_bytes)
     return 0;
 }
 
+// Tried on this thread, which gets its own CPUs back: nobody but the kernel knows what is allowed.
+static int check_pins(const struct options *options, char *error, size_t error_bytes)
+{
+    cpu_set_t own, one;
+    int result = 0;
+    if (!options->cpu_count || sched_getaffinity(0, sizeof own, &own))
+        return 0;
+    for (uint32_t i = 0; i < options->cpu_count && !result; i++) {
+        CPU_ZERO(&one);
+        CPU_SET(options->cpus[i], &one);
+        if (sched_setaffinity(0, sizeof one, &one)) {
+            result = -EINVAL;
+            snprintf(error, error_bytes, "--pin: there is no CPU %u for this process",
+                     options->cpus[i]);
+        }
+    }
+    (void)sched_setaffinity(0, sizeof own, &own);
+    return result;
+}
+
 static void choose_seed(struct bench *bench)
 {
     if (!bench->options.seed)
@@ -140,6 +160,8 @@ int bench_prepare(struct bench *bench, char *error, size_t error_bytes)
         target_parse(&bench->target, url, bench->scenario->default_path, error, error_bytes);
     if (!result)
         result = secure_prepare(bench, error, error_bytes);
+    if (!result)
+        result = check_pins(&bench->options, error, error_bytes);
     if (!result)
         result = choose_threads(bench, error, error_bytes);
     if (!result)

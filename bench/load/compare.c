@@ -112,27 +112,34 @@ static int report(const struct run *runs, uint32_t count, const char *html)
     return error ? 1 : 0;
 }
 
+static int print_usage(FILE *file, int code)
+{
+    fprintf(file,
+            "ringcast-bench: compare [--html FILE] A.json B.json … (2 to %d reports of --json)\n",
+            RUNS_MAX);
+    return code;
+}
+
 int compare_run(int argc, char **argv)
 {
     struct run runs[RUNS_MAX] = {0};
     const char *html = NULL;
     uint32_t count = 0;
-    bool usage = false;
+    bool usage = false, help = false;
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--html") == 0 && i + 1 < argc)
             html = argv[++i];
+        else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            help = true;
         else if (argv[i][0] == '-' || count == RUNS_MAX)
             usage = true;
         else
             runs[count++].path = argv[i];
     }
-    if (usage || count < 2) {
-        fprintf(stderr,
-                "ringcast-bench: compare [--html FILE] A.json B.json … (2 to %d reports "
-                "of --json)\n",
-                RUNS_MAX);
-        return 2;
-    }
+    if (help)
+        return print_usage(stdout, 0);
+    if (usage || count < 2)
+        return print_usage(stderr, 2);
     int code = 0;
     for (uint32_t i = 0; i < count && !code; i++)
         code = read_run(&runs[i]);
