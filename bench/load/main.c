@@ -4,6 +4,7 @@
 #include "load/compare.h"
 #include "load/report_html.h"
 #include "load/results.h"
+#include "load/revision.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +56,8 @@ int main(int argc, char **argv)
         options_help();
         return EXIT_GOOD;
     case OPTIONS_VERSION:
-        printf("ringcast-bench %s\n", RINGCAST_VERSION);
+        printf("ringcast-bench %s%s%s%s\n", RINGCAST_VERSION, revision[0] ? " (" : "", revision,
+               revision[0] ? ")" : "");
         return EXIT_GOOD;
     case OPTIONS_BAD:
         return complain(EXIT_BAD_USAGE, error);

@@ -8,6 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Which scenarios use an option: a bit each, in the order of the words in `scenario_words`.
+enum {
+    CONNECT = 1,
+    IDLE = 2,
+    ECHO = 4,
+    FANOUT = 8,
+    SLOW = 16,
+    STORM = 32,
+    CHURN = 64,
+    ROOMS = FANOUT | SLOW | STORM | CHURN,
+    SENDS = ROOMS | ECHO,
+    LOADS = SENDS | IDLE,
+    TIMED = LOADS & ~STORM, // storm takes as long as its drops do
+    ALL = LOADS | CONNECT,
+};
+
+static const char scenario_words[] = "connect|idle|echo|fanout|slow|storm|churn";
+
 enum kind {
     KIND_COUNT,
     KIND_RATE,
@@ -23,6 +41,7 @@ enum kind {
 struct row {
     const char *name;
     char letter; // 0 = none
+    unsigned scenarios;
     enum kind kind;
     size_t offset;
     uint64_t min, max;
@@ -32,8 +51,8 @@ struct row {
 #define MINUTES (UINT64_C(60000000000))
 
 static const struct row rows[] = {
-#define OPTION(name, letter, kind, field, min, max, argument, help)                                \
-    {name, letter, kind, offsetof(struct options, field), min, max, argument, help},
+#define OPTION(name, letter, scenarios, kind, field, min, max, argument, help)                     \
+    {name, letter, scenarios, kind, offsetof(struct options, field), min, max, argument, help},
 #include "load/options.def"
 #undef OPTION
 };
@@ -142,6 +161,7 @@ int options_parse_duration(const char *text, uint64_t *out_ns)
 
 struct parse {
     struct options *options;
+    bool given[ROWS];
     char *error;
     size_t error_bytes;
 };
@@ -326,6 +346,22 @@ static int check_together(struct parse *parse)
     return 0;
 }
 
+// An option that the scenario would ignore is a misunderstanding.
+static int check_scenario(struct parse *parse)
+{
+    const char *scenario = parse->options->scenario;
+    uint32_t place = find_word(scenario_words, scenario);
+    unsigned bit = place ? 1u << (place - 1) : ALL; // no such scenario: said elsewhere
+    for (size_t i = 0; i < ROWS; i++) {
+        if (parse->given[i] && !(rows[i].scenarios & bit)) {
+            snprintf(parse->error, parse->error_bytes, "--%s means nothing to scenario %s",
+                     rows[i].name, scenario);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int parse_words(struct parse *parse, int argc, char **argv)
 {
     if (optind < argc)
@@ -380,7 +416,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
     _Static_assert(ROWS < '0', "row numbers must not be option letters");
     struct option table[ROWS + 3] = {0};
     char letters[LETTERS_MAX];
-    struct parse parse = {options, error, error_bytes};
+    struct parse parse = {.options = options, .error = error, .error_bytes = error_bytes};
     make_tables(table, letters);
     set_defaults(options);
     optind = 0; // start afresh: tests parse more than once
@@ -398,6 +434,9 @@ enum options_result options_parse(struct options *options, int argc, char **argv
         }
         if (set_field(&parse, row, optarg))
             return OPTIONS_BAD;
+        parse.given[row - rows] = true;
     }
-    return parse_words(&parse, argc, argv) || check_together(&parse) ? OPTIONS_BAD : OPTIONS_RUN;
+    return parse_words(&parse, argc, argv) || check_scenario(&parse) || check_together(&parse)
+               ? OPTIONS_BAD
+               : OPTIONS_RUN;
 }

@@ -71,6 +71,11 @@ enum options_result { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
 enum options_result options_parse(struct options *options, int argc, char **argv, char *error,
                                   size_t error_bytes);
 
+struct json;
+
+// Members of a JSON object: all options, by the names of their fields. Secrets are masked.
+void options_write(struct json *json, const struct options *options);
+
 // The whole --help text.
 void options_help(void);
 

@@ -4,7 +4,9 @@
 // seconds or in nanoseconds, as the names say; counts are of the measured time unless they stand
 // under "whole_run".
 #include "load/json.h"
+#include "load/masked.h"
 #include "load/results.h"
+#include "load/revision.h"
 #include "load/secure.h"
 #include "load/series.h"
 
@@ -93,50 +95,42 @@ static void write_cpu(struct json *json)
     json_count(json, "cpus", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
 }
 
+static void json_masked(struct json *json, const char *name, const char *text)
+{
+    char copy[8192];
+    json_text(json, name, masked_copy(copy, sizeof copy, text));
+}
+
 static void write_origin(struct json *json, const struct results *results)
 {
     struct utsname host = {.release = "?"};
     (void)uname(&host);
     json_text(json, "tool", "ringcast-bench");
     json_text(json, "version", RINGCAST_VERSION);
+    json_text(json, "revision", revision[0] ? revision : NULL);
     json_text(json, "scenario", results->bench->scenario->name);
     json_count(json, "started_ms", results->started_ms);
     json_text(json, "kernel", host.release);
     write_cpu(json);
     json_open(json, "command", '[');
     for (int i = 0; i < results->argc; i++)
-        json_text(json, NULL, results->argv[i]);
+        json_masked(json, NULL, results->argv[i]);
     json_close(json, ']');
-    json_count(json, "seed", results->bench->options.seed);
 }
 
+// What was asked for, and what was made of it where that is left to the tool.
 static void write_options(struct json *json, const struct bench *bench)
 {
-    const struct options *options = &bench->options;
     json_open(json, "options", '{');
+    options_write(json, &bench->options);
+    json_close(json, '}');
+    json_open(json, "target", '{');
     json_bool(json, "secure", bench->target.secure);
     json_text(json, "host", bench->target.host);
-    json_text(json, "path", bench->target.path);
-    json_count(json, "connections", options->connections);
-    json_count(json, "rooms", options->rooms);
-    json_count(json, "publishers", options->publishers);
-    json_count(json, "window", options->rate > 0 ? 0 : options->window);
-    json_number(json, "rate_per_s", options->rate);
-    json_text(json, "join", options->join);
-    json_text(json, "publish", options->publish);
-    json_count(json, "size_bytes", options->size_bytes);
-    json_bool(json, "binary", options->binary);
-    json_number(json, "duration_s", (double)options->duration_ns / 1e9);
-    json_number(json, "warmup_s", (double)options->warmup_ns / 1e9);
-    json_count(json, "slow_percent", options->slow_percent);
-    json_number(json, "slow_rate", options->slow_rate);
-    json_count(json, "repeats", options->repeats);
-    json_count(json, "wave_percent", options->wave_percent);
-    json_number(json, "every_s", (double)options->every_ns / 1e9);
-    json_number(json, "churn_rate", options->churn_rate);
+    json_masked(json, "path", bench->target.path);
+    json_close(json, '}');
     json_count(json, "threads", bench->thread_count);
     json_count(json, "sources", bench->source_count);
-    json_close(json, '}');
 }
 
 static void write_tls(struct json *json, const struct bench *bench)

@@ -58,6 +58,12 @@ def check_usage(tap):
     check_says(tap, 'no URL', run('fanout', 'http://127.0.0.1/'), 2, 'ws://')
     check_says(tap, 'unknown host', run('fanout', 'ws://no-such-host.invalid/'), 2, 'no-such-host')
     check_says(tap, 'more rooms than members', run('fanout', '-n', 3, '-r', 4), 2, '--rooms')
+    check_says(tap, 'no such CPU', run('fanout', '--pin', 1023), 2, '--pin', '1023')
+    check_says(tap, 'an option of another scenario', run('idle', '--rate', 5), 2, '--rate', 'idle')
+    check_says(tap, 'nothing to compare', run('compare', 'one.json'), 2, 'compare')
+    for words in (('--help',), ('compare', '--help')):
+        code, out, error = run(*words)
+        tap.ok(code == 0 and 'compare' in out and not error, ' '.join(words), f'{code} {out} {error}')
 
 
 def check_opening(tap):

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "load/options.h"
 
+#include "load/json.h"
+#include "load/json_read.h"
+
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct options options;
@@ -116,6 +120,70 @@ Test(options, bad_ones_say_why)
         cr_assert_eq(parse(bad[i].line), OPTIONS_BAD, "%s", bad[i].line);
         cr_assert_not_null(strstr(error, bad[i].why), "%s: %s", bad[i].line, error);
     }
+}
+
+Test(options, scenarios_know_their_options)
+{
+    static const struct {
+        const char *line, *option; // refused for it; NULL: taken
+    } cases[] = {
+        {"connect -n 5 --connect-rate 10 --concurrency 3 -t 1", NULL},
+        {"connect --rate 5", "--rate"},
+        {"connect -d 1s", "--duration"},
+        {"idle -d 1s --warmup 0", NULL},
+        {"idle --rate 5", "--rate"},
+        {"echo -w 3 -s 100", NULL},
+        {"echo --no-self", "--no-self"},
+        {"echo -r 1", "--rooms"},
+        {"fanout --slow 5", "--slow"},
+        {"slow --slow 5 --slow-rate 1k", NULL},
+        {"storm --repeats 2 -r 3", NULL},
+        {"storm -d 5s", "--duration"},
+        {"churn --churn-rate 5 --every 1s", "--every"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        enum options_result result = parse(cases[i].line);
+        cr_assert_eq(result, cases[i].option ? OPTIONS_BAD : OPTIONS_RUN, "%s", cases[i].line);
+        if (cases[i].option)
+            cr_assert(strstr(error, cases[i].option) == error && strstr(error, "means nothing"),
+                      "%s", error);
+    }
+}
+
+Test(options, all_are_written)
+{
+    char *text;
+    size_t text_bytes;
+    struct json json = {.file = open_memstream(&text, &text_bytes)};
+    cr_assert_eq(parse("fanout -n 7 --rate 2.5 --pid 8,9 --tls-version 1.3 --no-self -d 2s "
+                       "-H Authorization:abc -H X:1 --join in?token=abc"),
+                 OPTIONS_RUN, "%s", error);
+    json_open(&json, NULL, '{');
+    options_write(&json, &options);
+    json_close(&json, '}');
+    fclose(json.file);
+    struct json_tree *tree = json_read(text);
+    cr_assert_not_null(tree, "%s", text);
+    static const struct {
+        const char *path;
+        double value;
+    } numbers[] = {
+        {"connections", 7},   {"rate", 2.5},          {"duration_ns", 2e9},
+        {"concurrency", 128}, {"lost_after_ns", 5e9},
+    };
+    double value;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        cr_assert(json_read_number(tree, numbers[i].path, &value), "%s", numbers[i].path);
+        cr_assert_eq(value, numbers[i].value, "%s: %f", numbers[i].path, value);
+    }
+    cr_assert_str_eq(json_read_text(tree, "join"), "in?token=…");
+    cr_assert_str_eq(json_read_text(tree, "tls_version"), "1.3");
+    cr_assert_null(json_read_text(tree, "proxy_header"));
+    cr_assert_not_null(strstr(text, "\"pids\": [8, 9]"), "%s", text);
+    cr_assert_not_null(strstr(text, "[\"Authorization:…\", \"X:1\"]"), "%s", text);
+    cr_assert_null(strstr(text, "abc"), "%s", text);
+    json_read_free(tree);
+    free(text);
 }
 
 Test(options, durations)
