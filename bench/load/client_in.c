@@ -103,8 +103,9 @@ static void on_close_frame(struct worker *worker, struct client *client, const u
 {
     char why[64];
     unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 1005;
-    if (code == 1008 || code == 1013)
-        worker_count(worker, evicted, 1);
+    // Who never reads does not see it, but the reset behind it.
+    worker_count(worker, slow_closed, client->slow);
+    worker_count(worker, evicted, code == 1008 || code == 1013);
     snprintf(why, sizeof why, "closed by the server with %u%s%.*s", code, len > 2 ? " " : "",
              len > 2 ? (int)(len - 2 < 30 ? len - 2 : 30) : 0,
              len > 2 ? (const char *)payload + 2 : "");

@@ -148,6 +148,24 @@ static uint64_t most_memory(const struct results *results)
     return most;
 }
 
+static void print_slow(const struct results *results)
+{
+    const uint64_t *end = results->end.counts;
+    uint64_t ended = end[COUNT_slow_ended], closed = end[COUNT_slow_closed],
+             hung_up = end[COUNT_slow_hung_up];
+    printf("  slow members: %llu deliveries, %llu ended by the server: %llu by a Close frame that "
+           "they read (%llu with 1008 or 1013), %llu by the end of the stream, %llu by a reset\n",
+           (unsigned long long)end[COUNT_slow_delivered], (unsigned long long)ended,
+           (unsigned long long)closed, (unsigned long long)end[COUNT_evicted],
+           (unsigned long long)hung_up, (unsigned long long)(ended - closed - hung_up));
+    if (results->has_server)
+        printf("  the server's memory: %.1f MB before the load, at most %.1f MB, %.1f MB in the "
+               "end\n",
+               (double)proc_memory_bytes(&results->opened.server) / 1e6,
+               (double)most_memory(results) / 1e6,
+               (double)proc_memory_bytes(&results->end.server) / 1e6);
+}
+
 static void print_verdict(const struct results *results)
 {
     const struct verdict *verdict = &results->verdict;
@@ -167,14 +185,10 @@ static void print_verdict(const struct results *results)
         printf("  ended on purpose %llu, not back in the end %llu\n",
                (unsigned long long)end[COUNT_dropped], (unsigned long long)verdict->stranded);
     if (results->bench->scenario == &scenario_slow)
-        printf(
-            "  slow members: %llu deliveries, %llu ended by the server; its memory %.1f MB before "
-            "the load, at most %.1f MB, %.1f MB in the end\n",
-            (unsigned long long)end[COUNT_slow_delivered],
-            (unsigned long long)end[COUNT_slow_ended],
-            (double)proc_memory_bytes(&results->opened.server) / 1e6,
-            (double)most_memory(results) / 1e6,
-            (double)proc_memory_bytes(&results->end.server) / 1e6);
+        print_slow(results);
+    else if (end[COUNT_evicted])
+        printf("  of these, closed by the server with 1008 or 1013: %llu\n",
+               (unsigned long long)end[COUNT_evicted]);
     if (results->bench->scenario->print)
         results->bench->scenario->print(results->bench);
     if (end[COUNT_held_back])
