@@ -321,11 +321,13 @@ static void open_all(struct session *session)
     uint64_t begun_ns = clock_monotonic_ns(), counts[COUNTS] = {0};
     pid_t self = getpid();
     take_sample(session, &results->before);
+    add_to_series(session, begun_ns);
     set_phase(bench, PHASE_OPEN);
     while (counts[COUNT_opened] + counts[COUNT_failed] < bench->options.connections &&
            !interrupted &&
            !reached(begun_ns + bench->options.open_limit_ns, clock_monotonic_ns())) {
         usleep(1000);
+        add_to_series(session, clock_monotonic_ns());
         show_live(session);
         add_counts(bench, counts);
     }

@@ -54,14 +54,18 @@ static void write_counts(struct json *json, const char *name, const uint64_t cou
 
 static void write_process(struct json *json, const struct proc_sample *sample, uint64_t delivered)
 {
+    double elapsed_ns = sample->at_ns ? (double)sample->at_ns : 1;
     json_count(json, "cpu_ns", sample->cpu_ns);
     json_number(json, "cpu_ns_per_delivery",
                 delivered ? (double)sample->cpu_ns / (double)delivered : 0);
+    json_number(json, "cpu_share", (double)sample->cpu_ns / elapsed_ns);
     json_count(json, "user_ns", sample->user_ns);
     json_count(json, "kernel_ns", sample->kernel_ns);
     json_count(json, "waited_for_cpu_ns", sample->wait_ns);
     json_count(json, "switches_voluntary", sample->switches_voluntary);
     json_count(json, "switches_forced", sample->switches_forced);
+    json_number(json, "switches_per_s",
+                (double)(sample->switches_voluntary + sample->switches_forced) * 1e9 / elapsed_ns);
     json_count(json, "resident_bytes", sample->resident_bytes);
     json_count(json, "anonymous_bytes", sample->anonymous_bytes);
     json_count(json, "shared_bytes", sample->shared_bytes);
@@ -155,8 +159,10 @@ static void write_opening(struct json *json, const struct results *results)
     json_number(json, "seconds", seconds);
     json_number(json, "handshakes_per_s", seconds > 0 ? (double)opened / seconds : 0);
     json_count(json, "server_cpu_ns", server.cpu_ns);
+    json_number(json, "server_cpu_ns_each", opened ? (double)server.cpu_ns / (double)opened : 0);
     json_count(json, "server_memory_bytes_before", proc_memory_bytes(&results->before.server));
     json_count(json, "server_memory_bytes_after", proc_memory_bytes(&results->opened.server));
+    json_number(json, "server_bytes_each", results_bytes_each(results));
     json_close(json, '}');
 }
 
@@ -181,8 +187,8 @@ static void write_verdict(struct json *json, const struct results *results)
 static void write_series(struct json *json, const struct series *series)
 {
     static const char *const columns[] = {
-        "at_ns",     "p50_ns",      "p99_ns",        "p99.9_ns",    "max_ns",       "published",
-        "delivered", "connections", "server_cpu_ns", "tool_cpu_ns", "server_bytes",
+        "at_ns",     "p50_ns",    "p99_ns",      "p99.9_ns",      "max_ns",      "opened",
+        "published", "delivered", "connections", "server_cpu_ns", "tool_cpu_ns", "server_bytes",
     };
     json_open(json, "series", '{');
     json_open(json, "columns", '[');
@@ -193,9 +199,9 @@ static void write_series(struct json *json, const struct series *series)
     for (uint32_t i = 0; i < series->count; i++) {
         const struct series_point *point = &series->points[i];
         const uint64_t row[] = {
-            point->at_ns,         point->latency[0],  point->latency[1],   point->latency[2],
-            point->latency[3],    point->published,   point->delivered,    point->connections,
-            point->server_cpu_ns, point->tool_cpu_ns, point->server_bytes,
+            point->at_ns,       point->latency[0],    point->latency[1],  point->latency[2],
+            point->latency[3],  point->opened,        point->published,   point->delivered,
+            point->connections, point->server_cpu_ns, point->tool_cpu_ns, point->server_bytes,
         };
         json_open(json, NULL, '[');
         for (size_t c = 0; c < sizeof row / sizeof *row; c++)

@@ -69,10 +69,8 @@ static void print_opening(const struct results *results)
     if (results->has_server) {
         struct proc_sample server;
         proc_difference(&server, &results->before.server, &results->opened.server);
-        int64_t grown = (int64_t)proc_memory_bytes(&results->opened.server) -
-                        (int64_t)proc_memory_bytes(&results->before.server);
         printf("; server: %.1f µs CPU and %.0f bytes each", per(server.cpu_ns, opened) / 1e3,
-               opened ? (double)grown / (double)opened : 0);
+               results_bytes_each(results));
     }
     printf("\n");
 }

@@ -51,6 +51,14 @@ void results_finish(struct results *results)
     }
 }
 
+double results_bytes_each(const struct results *results)
+{
+    uint64_t opened = results->opened.counts[COUNT_opened];
+    double before = (double)proc_memory_bytes(&results->before.server);
+    double after = (double)proc_memory_bytes(&results->opened.server);
+    return opened ? (after - before) / (double)opened : 0;
+}
+
 bool results_failed(const struct results *results)
 {
     const struct verdict *verdict = &results->verdict;

@@ -48,6 +48,9 @@ struct results {
 // Computes the differences and merges the histograms.
 void results_finish(struct results *results);
 
+// What the server's memory grew by per connection while they were opened.
+double results_bytes_each(const struct results *results);
+
 // True when messages were lost, doubled, reordered or spoilt, when connections failed, or when
 // nothing was measured.
 bool results_failed(const struct results *results);

@@ -35,6 +35,7 @@ static struct series_point merge_points(const struct series_point *one,
     struct series_point point = *next;
     for (int i = 0; i < 4; i++)
         point.latency[i] = larger(one->latency[i], next->latency[i]);
+    point.opened += one->opened;
     point.published += one->published;
     point.delivered += one->delivered;
     point.server_cpu_ns += one->server_cpu_ns;
@@ -62,6 +63,7 @@ static void add_point(struct series *series, const struct results_sample *sample
     proc_difference(&tool, &last->tool, &sample->tool);
     *point = (struct series_point){
         .at_ns = sample->at_ns - series->first_ns,
+        .opened = sample->counts[COUNT_opened] - last->counts[COUNT_opened],
         .published = sample->counts[COUNT_published] - last->counts[COUNT_published],
         .delivered = sample->counts[COUNT_delivered] - last->counts[COUNT_delivered],
         .connections = sample->counts[COUNT_opened] - sample->counts[COUNT_lost] -

@@ -14,9 +14,10 @@ struct series_point {
     // p50, p99, p99.9, max of what arrived since the last point; of merged points the larger, which
     // only the max must equal.
     uint64_t latency[4];
-    uint64_t published, delivered, connections; // since the last point; open at this moment
-    uint64_t server_cpu_ns, tool_cpu_ns;        // since the last point
-    uint64_t server_bytes;                      // memory at this moment; the most, of merged points
+    uint64_t opened, published, delivered; // since the last point
+    uint64_t connections;                  // open at this moment
+    uint64_t server_cpu_ns, tool_cpu_ns;   // since the last point
+    uint64_t server_bytes;                 // memory at this moment; the most, of merged points
 };
 
 struct series {
