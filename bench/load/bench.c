@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/rand.h"
 #include "load/client.h"
+#include "load/live.h"
 #include "load/results.h"
 #include "load/secure.h"
 #include "load/series.h"
@@ -171,15 +172,6 @@ int bench_prepare(struct bench *bench, char *error, size_t error_bytes)
 
 // --- Sampling
 
-static void add_counts(const struct bench *bench, uint64_t counts[COUNTS])
-{
-    for (int i = 0; i < COUNTS; i++) {
-        counts[i] = 0;
-        for (uint32_t w = 0; w < bench->thread_count; w++)
-            counts[i] += counter_read(&bench->workers[w].counts[i]);
-    }
-}
-
 struct session {
     struct bench *bench;
     struct results *results;
@@ -187,8 +179,7 @@ struct session {
     uint32_t server_count;
     pid_t spawned;
     struct series *series;
-    bool live; // stderr is a terminal
-    uint64_t live_ns, live_delivered;
+    struct live live;
 };
 
 // A server may accept before it has started its workers, and start more when there is load.
@@ -202,30 +193,8 @@ static void take_sample(struct session *session, struct results_sample *sample)
     pid_t self = getpid();
     (void)proc_read(&sample->server, session->server_pids, session->server_count);
     (void)proc_read(&sample->tool, &self, 1);
-    add_counts(session->bench, sample->counts);
+    worker_add_counts(session->bench, sample->counts);
     sample->at_ns = clock_monotonic_ns();
-}
-
-static void show_live(struct session *session)
-{
-    uint64_t now_ns = clock_monotonic_ns(), counts[COUNTS];
-    if (!session->live || now_ns - session->live_ns < STEP_NS)
-        return;
-    add_counts(session->bench, counts);
-    struct hdr *merged = calloc(1, sizeof *merged);
-    for (uint32_t w = 0; merged && w < session->bench->thread_count; w++)
-        hdr_merge(merged, &session->bench->workers[w].latency);
-    double rate = (double)(counts[COUNT_delivered] - session->live_delivered) * 1e9 /
-                  (double)(now_ns - session->live_ns);
-    fprintf(stderr, "\r\033[K%llu open, %.0f deliveries/s, p99 %.2f ms, %llu errors",
-            (unsigned long long)(counts[COUNT_opened] - counts[COUNT_lost] - counts[COUNT_dropped] -
-                                 counts[COUNT_slow_ended]),
-            session->live_ns ? rate : 0, merged ? (double)hdr_quantile(merged, 0.99) / 1e6 : 0,
-            (unsigned long long)(counts[COUNT_failed] + counts[COUNT_lost]));
-    fflush(stderr);
-    free(merged);
-    session->live_ns = now_ns;
-    session->live_delivered = counts[COUNT_delivered];
 }
 
 static void sleep_until(uint64_t at_ns)
@@ -264,7 +233,7 @@ static bool wait_until(struct session *session, uint64_t limit_ns)
         if (interrupted)
             return false;
         add_to_series(session, now_ns);
-        show_live(session);
+        live_show(&session->live, session->bench);
         sleep_until(earlier(earlier(limit_ns, now_ns + STEP_NS), series_next_ns(session->series)));
     }
 }
@@ -328,8 +297,8 @@ static void open_all(struct session *session)
            !reached(begun_ns + bench->options.open_limit_ns, clock_monotonic_ns())) {
         usleep(1000);
         add_to_series(session, clock_monotonic_ns());
-        show_live(session);
-        add_counts(bench, counts);
+        live_show(&session->live, session->bench);
+        worker_add_counts(bench, counts);
     }
     results->open_ns = clock_monotonic_ns() - begun_ns;
     (void)proc_read(&results->tool_opened, &self, 1);
@@ -348,7 +317,7 @@ static void drain(struct session *session)
     set_phase(bench, PHASE_DRAIN);
     do {
         usleep(WAKE_NS / 1000);
-        add_counts(bench, counts);
+        worker_add_counts(bench, counts);
     } while (counts[COUNT_delivered] + counts[COUNT_excused] < counts[COUNT_expected] &&
              !reached(limit_ns, clock_monotonic_ns()));
 }
@@ -428,14 +397,13 @@ static void run_phases(struct session *session)
     if (bench->scenario->judge && results->opened_all)
         bench->scenario->judge(bench, &results->verdict);
     results_finish(results);
-    if (session->live)
-        fprintf(stderr, "\r\033[K");
+    live_end(&session->live);
 }
 
 int bench_run(struct bench *bench, struct results *results, char *error, size_t error_bytes)
 {
     struct session session = {.bench = bench, .results = results};
-    session.live = !bench->options.quiet && isatty(STDERR_FILENO);
+    live_begin(&session.live, bench);
     results->bench = bench;
     results->started_ms = clock_realtime_ms();
     catch_signals();

@@ -63,6 +63,16 @@ struct worker {
 
 #define worker_count(worker, symbol, n) counter_add(&(worker)->counts[COUNT_##symbol], n)
 
+// The counts of all workers together, at about this moment. Thread: any.
+static inline void worker_add_counts(const struct bench *bench, uint64_t counts[COUNTS])
+{
+    for (int i = 0; i < COUNTS; i++) {
+        counts[i] = 0;
+        for (uint32_t w = 0; w < bench->thread_count; w++)
+            counts[i] += counter_read(&bench->workers[w].counts[i]);
+    }
+}
+
 static inline bool worker_loading(struct worker *worker)
 {
     return bench_phase(worker->bench) == PHASE_LOAD;

@@ -5,6 +5,8 @@ bench_input.py RINGCAST-BENCH RINGCAST
 Exit code 2: wrong usage; 1: the run failed. Never without one line on stderr that says why, -q or not.
 """
 
+import os
+import re
 import resource
 import signal
 import socket
@@ -114,8 +116,38 @@ def check_descriptors(tap):
                'more threads by itself', f'{code} {out} {error}')
 
 
+def on_terminal(*arguments):
+    """What a terminal gets to see of standard error: lines that were drawn over each other."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen([sys.argv[1], *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    seen = b''
+    try:
+        while some := os.read(ours, 4096):
+            seen += some
+    except OSError:  # nobody has the other end any more
+        pass
+    os.close(ours)
+    process.wait(PATIENCE_S)
+    return seen.decode()
+
+
+def check_live_line(tap):
+    server = ScriptedServer(Plan())
+    url = f'ws://127.0.0.1:{server.port}'
+    opening = on_terminal('connect', url, '-n', 60, '--connect-rate', 50)
+    tap.ok(re.search(r'\r\033\[K\d+ open, \d+ handshakes/s, p99 [\d.]+ ms, 0 errors', opening),
+           'live line: while it opens', repr(opening))
+    loading = on_terminal('fanout', url, '-n', 4, '--rate', 100, '-d', '1500ms', '--warmup', 0)
+    tap.ok(re.search(r'\r\033\[K4 open, \d+ messages/s, \d+ deliveries/s, p99 [\d.]+ ms, 0 errors', loading),
+           'live line: under load', repr(loading))
+    tap.ok(loading.endswith('\r\033[K'), 'live line: gone in the end', repr(loading))
+    tap.equal(on_terminal('fanout', url, '-n', 4, '-d', '600ms', '-q'), '', 'live line: none with -q')
+
+
 def main():
     with Tap() as tap:
+        check_live_line(tap)
         check_descriptors(tap)
         check_usage(tap)
         check_opening(tap)

@@ -39,7 +39,7 @@ static void set_up(const struct load_case *one)
     results_finish(&results);
 }
 
-Test(results, notes)
+Test(results_notes, notes)
 {
     static const struct load_case cases[] = {
         {0.5, 0.03, 0, 1000000, NULL},
@@ -84,12 +84,12 @@ static void check_fails(const char *because)
     cr_assert_eq(failed, results_failed(&results));
 }
 
-Test(results, a_good_run_says_nothing, .init = good_run)
+Test(results_notes, a_good_run_says_nothing, .init = good_run)
 {
     check_fails(NULL);
 }
 
-Test(results, messages, .init = good_run)
+Test(results_notes, messages, .init = good_run)
 {
     results.verdict.missing = 3;
     check_fails("3 deliveries missing");
@@ -99,7 +99,7 @@ Test(results, messages, .init = good_run)
     check_fails("3 deliveries missing, 1 doubled, 2 damaged; first error: oh");
 }
 
-Test(results, connections, .init = good_run)
+Test(results_notes, connections, .init = good_run)
 {
     results.verdict.stranded = 2;
     check_fails("2 connections did not come back");
@@ -107,7 +107,7 @@ Test(results, connections, .init = good_run)
     check_fails("1 connections lost, 2 connections did not come back");
 }
 
-Test(results, opening, .init = good_run)
+Test(results_notes, opening, .init = good_run)
 {
     results.opened_all = false;
     results.opened.counts[COUNT_opened] = 7;
@@ -120,14 +120,14 @@ Test(results, opening, .init = good_run)
                 "opened");
 }
 
-Test(results, nothing_measured, .init = good_run)
+Test(results_notes, nothing_measured, .init = good_run)
 {
     results.measured_s = 0;
     results.cut_short = true;
     check_fails("interrupted before anything was measured");
 }
 
-Test(results, set_up_failed, .init = good_run)
+Test(results_notes, set_up_failed, .init = good_run)
 {
     results.opened_all = false;
     results.open_ns = 0;
