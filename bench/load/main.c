@@ -41,16 +41,11 @@ static int report(const struct results *results)
     return failed ? EXIT_BAD_RUN : EXIT_GOOD;
 }
 
-int main(int argc, char **argv)
+// `command` is what was typed: getopt moves argv's words around.
+static int run(int argc, char **argv, char **command)
 {
     static struct bench bench;
-    if (argc > 1 && strcmp(argv[1], "compare") == 0)
-        return compare_run(argc - 2, argv + 2);
     char error[512];
-    char **command = calloc((size_t)argc + 1, sizeof *command); // getopt moves argv's words around
-    if (!command)
-        return complain(EXIT_BAD_RUN, "out of memory");
-    memcpy(command, argv, (size_t)argc * sizeof *command);
     switch (options_parse(&bench.options, argc, argv, error, sizeof error)) {
     case OPTIONS_HELP:
         options_help();
@@ -71,10 +66,22 @@ int main(int argc, char **argv)
         return complain(EXIT_BAD_RUN, "out of memory");
     results->argc = argc;
     results->argv = command;
-    if (bench_run(&bench, results, error, sizeof error))
-        return complain(EXIT_BAD_RUN, error);
-    int code = report(results);
+    bool nothing = bench_run(&bench, results, error, sizeof error);
+    int code = nothing ? complain(EXIT_BAD_RUN, error) : report(results);
+    free(results->series);
     free(results);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "compare") == 0)
+        return compare_run(argc - 2, argv + 2);
+    char **command = calloc((size_t)argc + 1, sizeof *command);
+    if (!command)
+        return complain(EXIT_BAD_RUN, "out of memory");
+    memcpy(command, argv, (size_t)argc * sizeof *command);
+    int code = run(argc, argv, command);
     free(command);
     return code;
 }

@@ -33,7 +33,7 @@ struct results {
     uint64_t open_ns;                                       // from the first to the last handshake
     struct verdict verdict;
     struct hdr latency, last, secured, handshake, lag, event; // merged over the workers
-    const struct series *series;
+    struct series *series;                                    // owned: freed with the results
 
     // Differences from `from` to `until`, as the reports need them.
     double measured_s;
