@@ -223,14 +223,29 @@ static bool reached(uint64_t limit_ns, uint64_t now_ns)
     return now_ns >= limit_ns;
 }
 
-// Sleeps towards a time in steps that show the live line; false when interrupted before it.
+// A server that ended explains whatever else went wrong.
+static bool note_server(struct session *session)
+{
+    char how[64];
+    struct results *results = session->results;
+    if (session->spawned <= 0 || results->server_ended ||
+        !spawn_ended(session->spawned, how, sizeof how))
+        return results->server_ended;
+    results->server_ended = true;
+    snprintf(results->error, sizeof results->error,
+             "the server of --spawn ended with %s during the run", how);
+    return true;
+}
+
+// Sleeps towards a time in steps that show the live line; false when interrupted before it,
+// by a signal or the server's end.
 static bool wait_until(struct session *session, uint64_t limit_ns)
 {
     for (;;) {
         uint64_t now_ns = clock_monotonic_ns();
         if (reached(limit_ns, now_ns))
             return true;
-        if (interrupted)
+        if (interrupted || note_server(session))
             return false;
         add_to_series(session, now_ns);
         live_show(&session->live, session->bench);
@@ -393,6 +408,7 @@ static void run_phases(struct session *session)
     }
     take_sample(session, &results->end);
     join_workers(bench);
+    (void)note_server(session);
     note_error(session);
     if (bench->scenario->judge && results->opened_all)
         bench->scenario->judge(bench, &results->verdict);

@@ -65,7 +65,7 @@ bool results_failed(const struct results *results)
     const uint64_t *end = results->end.counts;
     return verdict->missing || verdict->doubled || verdict->reordered || verdict->stranded ||
            end[COUNT_misplaced] || end[COUNT_damaged] || end[COUNT_lost] || end[COUNT_failed] ||
-           !results->opened_all || results_nothing_measured(results);
+           results->server_ended || !results->opened_all || results_nothing_measured(results);
 }
 
 bool results_nothing_measured(const struct results *results)

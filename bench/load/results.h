@@ -24,6 +24,7 @@ struct results {
     char **argv;
     bool has_server;     // --pid or --spawn
     bool cut_short;      // by a signal, before the end of the measured time
+    bool server_ended;   // that of --spawn, by itself
     bool opened_all;     // every connection was open when the load began
     char error[256];     // the first thing that went wrong, or empty
     uint64_t started_ms; // since 1970

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from ringcast import PATIENCE_S, Server, Tap, free_port
+from ringcast import PATIENCE_S, Server, Tap, free_port, wait_for
 from scripted import Plan, ScriptedServer
 
 
@@ -81,6 +81,33 @@ def check_opening(tap):
                    1, 'interrupted', '0 of 4')
     code, _, error = run('connect', '-n', 3, '--spawn', 'false')
     tap.ok(code == 1 and 'exit code 1' in error, 'a server that ends', f'{code} {error}')
+
+
+def processes_of(marker):
+    """Ids of the processes that have the marker in their environment."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{pid}/environ', 'rb') as file:
+                if marker in file.read():
+                    found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+def check_spawn(tap):
+    """The command is a shell's; all that it starts is stopped with it; a server that ends is no riddle."""
+    port, mark = free_port(), f'BENCH_INPUT_MARK={os.getpid()}'
+    server = f'{os.path.abspath(sys.argv[2])} --listen 127.0.0.1:{port} --threads 1 --log-level error'
+    url = f'ws://127.0.0.1:{port}'
+    options = ('-q', '-n', 4, '-d', '300ms', '--warmup', 0)
+    result = run('fanout', url, *options, '--spawn', f"cd / && {mark} sh -c 'trap : TERM; {server} & sleep 60; sleep 60'")
+    tap.equal(result[0], 0, 'spawn: a command of several')
+    tap.equal(wait_for(lambda: not processes_of(mark.encode())), True, 'spawn: nothing is left of it')
+    check_says(tap, 'spawn: a server that ends in the run',
+               run('fanout', url, '-q', '-n', 4, '-d', '60s', '--rate', 50, '--drain', '100ms', '--spawn',
+                   f'{server} --drain-deadline 0 & sleep 1; kill $!; exit 3'), 1, 'ended with exit code 3')
 
 
 def check_run(tap):
@@ -151,6 +178,7 @@ def main():
         check_descriptors(tap)
         check_usage(tap)
         check_opening(tap)
+        check_spawn(tap)
         check_run(tap)
 
 
