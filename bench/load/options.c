@@ -35,7 +35,9 @@ enum kind {
     KIND_LIST,
     KIND_SEED,
     KIND_WORD,
-    KIND_HEADER
+    KIND_HEADER,
+    KIND_JOIN,
+    KIND_ANSWER
 };
 
 struct row {
@@ -90,11 +92,17 @@ static const char help_tail[] =
     "  ringcast-bench storm -n 5000 -r 50 --rate 100 --repeats 3 --wave 50\n"
     "  ringcast-bench churn -n 1000 -r 20 --rate 500 --churn-rate 500\n"
     "  ringcast-bench compare --html both.html before.json after.json\n"
-    "  ringcast-bench fanout ws://127.0.0.1:6001/app/key -n 100 --joined subscription_succeeded "
-    "\\\n"
+    "  ringcast-bench fanout ws://127.0.0.1:6001/app/key -n 100 --no-self \\\n"
+    "      --join-after connection_established --joined subscription_succeeded \\\n"
     "      --join '{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-{room}\"}}' \\\n"
     "      --publish "
-    "'{\"event\":\"client-x\",\"channel\":\"private-{room}\",\"data\":\"{payload}\"}'\n"
+    "'{\"event\":\"client-x\",\"channel\":\"private-{room}\",\"data\":\"{payload}\"}' \\\n"
+    "      --answer '{\"event\":\"pusher:ping\"={\"event\":\"pusher:pong\"}'\n"
+    "  ringcast-bench fanout 'ws://127.0.0.1:3000/socket.io/?EIO=4&transport=websocket' -n 100 \\\n"
+    "      --join-after 0{ --join 40 --join-after 40{ --join '42[\"join\",\"{room}\"]' --answer "
+    "2=3 "
+    "\\\n"
+    "      --publish '42[\"say\",\"{room}\",\"{payload}\"]'\n"
     "  ringcast-bench connect wss://127.0.0.1:8443 -n 1000 --tls-version 1.3 --pid 4711\n"
     "  ringcast-bench idle -n 10k -d 30s --pid $(pidof ringcast)\n"
     "\n"
@@ -175,6 +183,8 @@ static int bad_value(struct parse *parse, const struct row *row, const char *tex
         [KIND_LIST] = "numbers with commas between",
         [KIND_SEED] = "a number",
         [KIND_WORD] = "one of",
+        [KIND_JOIN] = "taken: there are too many of them",
+        [KIND_ANSWER] = "PREFIX=TEXT, or there are too many of them",
         [KIND_HEADER] = "a header line NAME: VALUE, or there are too many of them",
     };
     int len = snprintf(parse->error, parse->error_bytes, "--%s: '%.60s' is not %s", row->name, text,
@@ -253,6 +263,25 @@ static int set_rate(struct parse *parse, const struct row *row, void *field, con
     return 0;
 }
 
+static int add_join(struct options *options, const char *text)
+{
+    if (options->join_count == OPTIONS_JOINS_MAX)
+        return -1;
+    options->joins[options->join_count++] = (struct options_join){text, options->join_after};
+    options->join_after = NULL;
+    return 0;
+}
+
+static int add_answer(struct options *options, const char *text)
+{
+    size_t prefix_len = strcspn(text, "=");
+    if (!prefix_len || !text[prefix_len] || options->answer_count == OPTIONS_ANSWERS_MAX)
+        return -1;
+    options->answers[options->answer_count++] =
+        (struct options_answer){text, prefix_len, text + prefix_len + 1};
+    return 0;
+}
+
 static int set_field(struct parse *parse, const struct row *row, const char *text)
 {
     struct options *options = parse->options;
@@ -271,6 +300,10 @@ static int set_field(struct parse *parse, const struct row *row, const char *tex
         return 0;
     case KIND_HEADER:
         return add_header(row, text, field) ? bad_value(parse, row, text) : 0;
+    case KIND_JOIN:
+        return add_join(options, text) ? bad_value(parse, row, text) : 0;
+    case KIND_ANSWER:
+        return add_answer(options, text) ? bad_value(parse, row, text) : 0;
     case KIND_WORD:
         *(uint32_t *)field = find_word(row->argument, text);
         return *(uint32_t *)field ? 0 : bad_value(parse, row, text);
@@ -327,7 +360,9 @@ static int check_together(struct parse *parse)
         return complain(parse, "--publish: the template has no {payload}");
     if (options->publish && options->binary)
         return complain(parse, "--publish and --binary exclude each other: templates are text");
-    if (options->joined && !options->join)
+    if (options->join_after)
+        return complain(parse, "--join-after: there is no --join behind it");
+    if (options->joined && !options->join_count)
         return complain(parse, "--joined answers a --join, and there is none");
     if (options->proxy_clients && !options->proxy_header)
         return complain(parse, "--proxy-clients belongs to a --proxy-header, and there is none");

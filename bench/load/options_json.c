@@ -69,6 +69,29 @@ static void write_list(struct json *json, const char *name, const uint32_t *list
     json_close(json, ']');
 }
 
+static void write_KIND_JOIN(struct json *json, const char *name,
+                            const struct options_join (*joins)[OPTIONS_JOINS_MAX])
+{
+    json_open(json, name, '[');
+    for (uint32_t i = 0; i < OPTIONS_JOINS_MAX && (*joins)[i].message; i++) {
+        json_open(json, NULL, '{');
+        write_KIND_TEXT(json, "after", &(*joins)[i].after);
+        write_KIND_TEXT(json, "message", &(*joins)[i].message);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+}
+
+// "PREFIX=TEXT", as it was given.
+static void write_KIND_ANSWER(struct json *json, const char *name,
+                              const struct options_answer (*answers)[OPTIONS_ANSWERS_MAX])
+{
+    json_open(json, name, '[');
+    for (uint32_t i = 0; i < OPTIONS_ANSWERS_MAX && (*answers)[i].prefix; i++)
+        write_KIND_TEXT(json, NULL, &(*answers)[i].prefix);
+    json_close(json, ']');
+}
+
 void options_write(struct json *json, const struct options *options)
 {
     const char *words;

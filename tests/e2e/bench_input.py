@@ -102,7 +102,8 @@ def check_spawn(tap):
     server = f'{os.path.abspath(sys.argv[2])} --listen 127.0.0.1:{port} --threads 1 --log-level error'
     url = f'ws://127.0.0.1:{port}'
     options = ('-q', '-n', 4, '-d', '300ms', '--warmup', 0)
-    result = run('fanout', url, *options, '--spawn', f"cd / && {mark} sh -c 'trap : TERM; {server} & sleep 60; sleep 60'")
+    command = f"cd / && {mark} sh -c 'trap : TERM; {server} & sleep 60; sleep 60'"
+    result = run('fanout', url, *options, '--spawn', command)
     tap.equal(result[0], 0, 'spawn: a command of several')
     tap.equal(wait_for(lambda: not processes_of(mark.encode())), True, 'spawn: nothing is left of it')
     check_says(tap, 'spawn: a server that ends in the run',

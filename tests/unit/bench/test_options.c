@@ -176,7 +176,8 @@ Test(options, all_are_written)
         cr_assert(json_read_number(tree, numbers[i].path, &value), "%s", numbers[i].path);
         cr_assert_eq(value, numbers[i].value, "%s: %f", numbers[i].path, value);
     }
-    cr_assert_str_eq(json_read_text(tree, "join"), "in?token=…");
+    cr_assert_not_null(strstr(text, "\"joins\": [{\"after\": null, \"message\": \"in?token=…\"}]"),
+                       "%s", text);
     cr_assert_str_eq(json_read_text(tree, "tls_version"), "1.3");
     cr_assert_null(json_read_text(tree, "proxy_header"));
     cr_assert_not_null(strstr(text, "\"pids\": [8, 9]"), "%s", text);
@@ -226,6 +227,36 @@ Test(options, templates_fit_together)
     cr_assert_eq(parse("fanout --publish {payload} --binary"), OPTIONS_BAD);
     cr_assert_eq(parse("fanout --joined ok"), OPTIONS_BAD);
     cr_assert(strstr(error, "--join"));
+}
+
+Test(options, joins_in_order)
+{
+    cr_assert_eq(parse("fanout --join-after 0{ --join 40 --join in --join-after ok --join go"),
+                 OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.join_count, 3);
+    cr_assert_str_eq(options.joins[0].message, "40");
+    cr_assert_str_eq(options.joins[0].after, "0{");
+    cr_assert_str_eq(options.joins[1].message, "in");
+    cr_assert_null(options.joins[1].after);
+    cr_assert_str_eq(options.joins[2].after, "ok");
+    cr_assert_eq(parse("fanout --join a --join-after b"), OPTIONS_BAD);
+    cr_assert_not_null(strstr(error, "--join-after"));
+    cr_assert_eq(parse("fanout --join 1 --join 2 --join 3 --join 4 --join 5 --join 6 --join 7 "
+                       "--join 8 --join 9"),
+                 OPTIONS_BAD);
+    cr_assert_not_null(strstr(error, "too many"));
+}
+
+Test(options, answers)
+{
+    cr_assert_eq(parse("fanout --answer 2=3 --answer ping=a=b"), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.answer_count, 2);
+    cr_assert_eq(options.answers[0].prefix_len, 1);
+    cr_assert_str_eq(options.answers[0].message, "3");
+    cr_assert_eq(options.answers[1].prefix_len, 4);
+    cr_assert_str_eq(options.answers[1].message, "a=b");
+    cr_assert_eq(parse("fanout --answer 2"), OPTIONS_BAD);
+    cr_assert_eq(parse("fanout --answer =2"), OPTIONS_BAD);
 }
 
 Test(options, headers_add_up)
