@@ -22,7 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PORTS_OF_ONE     25000               // below the 28,232 of net.ipv4.ip_local_port_range
 #define PORTS_PER_SOURCE 4000                // of several: finding one of the last takes long
 #define STEP_NS          UINT64_C(250000000) // a signal is seen, and the live line drawn
 #define WAKE_NS          UINT64_C(25000000)  // workers see a change of phase within 20 ms
@@ -72,7 +71,7 @@ static int choose_threads(struct bench *bench, char *error, size_t error_bytes)
     if (bench->thread_count > options->connections)
         bench->thread_count = options->connections;
     uint32_t members = options->connections / options->rooms;
-    if (bench->scenario->reconnects && options->publishers >= members) {
+    if (bench->scenario->reopens && options->publishers >= members) {
         snprintf(error, error_bytes,
                  "%s: publishers stay, so it needs rooms of more members than %u --publishers",
                  bench->scenario->name, options->publishers);
@@ -89,24 +88,38 @@ static int choose_threads(struct bench *bench, char *error, size_t error_bytes)
     return 0;
 }
 
+static int refuse_sources(const struct bench *bench, uint32_t ports, char *error,
+                          size_t error_bytes)
+{
+    if (bench->options.sources)
+        snprintf(error, error_bytes,
+                 "--sources are addresses of 127.0.0.0/8, and from those '%s' cannot be reached: "
+                 "leave them out, or run the tool on more hosts",
+                 bench->target.host);
+    else
+        snprintf(error, error_bytes,
+                 "%u connections%s need more ports than the %u of net.ipv4.ip_local_port_range: "
+                 "widen it, or run the tool on more hosts",
+                 bench->options.connections,
+                 bench->scenario->reopens ? ", which come back while their old ports rest," : "",
+                 ports);
+    return -EINVAL;
+}
+
 static int choose_sources(struct bench *bench, char *error, size_t error_bytes)
 {
     const struct options *options = &bench->options;
-    double ports = options->connections;
-    if (bench->scenario->reconnects) // a closed connection's port rests for a minute
-        ports += (double)options->connections * options->repeats +
-                 options->churn_rate * (double)options->duration_ns / 1e9;
-    uint32_t needed = ports > PORTS_OF_ONE ? (uint32_t)(ports / PORTS_PER_SOURCE) + 1 : 0;
+    uint32_t ports = target_local_ports(), usable = ports - ports / 8; // others use some
+    uint32_t per_source = usable < PORTS_PER_SOURCE ? usable : PORTS_PER_SOURCE;
+    double wanted = options->connections;
+    if (bench->scenario->reopens)
+        wanted += bench->scenario->reopens(options);
+    uint32_t needed = wanted > usable ? (uint32_t)(wanted / per_source) + 1 : 0;
     uint32_t count = options->sources ? options->sources : needed;
     if (!count)
         return 0;
-    if (!bench->target.loopback) {
-        snprintf(error, error_bytes,
-                 "%u connections need %u source addresses, and those exist only for 127.0.0.0/8: "
-                 "run the tool on more hosts",
-                 options->connections, needed);
-        return -EINVAL;
-    }
+    if (!bench->target.loopback)
+        return refuse_sources(bench, ports, error, error_bytes);
     bench->sources = calloc(count, sizeof *bench->sources);
     if (!bench->sources)
         return -ENOMEM;
@@ -138,10 +151,12 @@ static int check_pins(const struct options *options, char *error, size_t error_b
 
 static void choose_seed(struct bench *bench)
 {
-    if (!bench->options.seed)
+    if (bench->options.seed == OPTIONS_SEED_BY_CLOCK)
         bench->options.seed = clock_realtime_ms();
     struct rand rand;
-    rand_seed(&rand, bench->options.seed ^ (uint64_t)getpid() << 40);
+    // Not of the seed: two tools that repeat the same run on one server must not take each other's
+    // messages for their own.
+    rand_seed(&rand, clock_monotonic_ns() ^ (uint64_t)getpid() << 40);
     bench->run = (uint32_t)rand_next(&rand);
 }
 
@@ -315,7 +330,7 @@ static void open_all(struct session *session)
         live_show(&session->live, session->bench);
         worker_add_counts(bench, counts);
     }
-    results->open_ns = clock_monotonic_ns() - begun_ns;
+    results->open_ns = results_opening_ns(bench);
     (void)proc_read(&results->tool_opened, &self, 1);
     set_phase(bench, PHASE_HOLD);
     results->opened_all = counts[COUNT_opened] - counts[COUNT_lost] - counts[COUNT_slow_ended] ==
@@ -325,16 +340,29 @@ static void open_all(struct session *session)
     take_sample(session, &results->opened);
 }
 
+// Everything has been sent and has arrived, and everybody is back.
+static bool is_drained(const struct bench *bench)
+{
+    uint64_t counts[COUNTS];
+    for (uint32_t i = 0; i < bench->thread_count; i++) {
+        struct worker *worker = &bench->workers[i];
+        // Acquire: pairs with the worker's release behind the tick that set the rest.
+        if (!atomic_load_explicit(&worker->drains, memory_order_acquire) ||
+            counter_read(&worker->owed) || counter_read(&worker->away))
+            return false;
+    }
+    worker_add_counts(bench, counts);
+    return counts[COUNT_delivered] + counts[COUNT_excused] >= counts[COUNT_expected];
+}
+
 static void drain(struct session *session)
 {
     struct bench *bench = session->bench;
-    uint64_t limit_ns = clock_monotonic_ns() + bench->options.drain_ns, counts[COUNTS];
+    uint64_t limit_ns = clock_monotonic_ns() + bench->options.drain_ns;
     set_phase(bench, PHASE_DRAIN);
-    do {
+    do
         usleep(WAKE_NS / 1000);
-        worker_add_counts(bench, counts);
-    } while (counts[COUNT_delivered] + counts[COUNT_excused] < counts[COUNT_expected] &&
-             !reached(limit_ns, clock_monotonic_ns()));
+    while (!is_drained(bench) && !reached(limit_ns, clock_monotonic_ns()));
 }
 
 static void load(struct session *session)
@@ -409,9 +437,15 @@ static void run_phases(struct session *session)
     take_sample(session, &results->end);
     join_workers(bench);
     (void)note_server(session);
-    note_error(session);
     if (bench->scenario->judge && results->opened_all)
         bench->scenario->judge(bench, &results->verdict);
+    worker_add_counts(bench, results->end.counts); // what the last round and the judge have found
+    if (results->end.counts[COUNT_due_unsent])
+        worker_fail(&bench->workers[0],
+                    "%llu messages that were due had not been sent when the --drain ended: the "
+                    "server did not take them, or the tool did not keep up",
+                    (unsigned long long)results->end.counts[COUNT_due_unsent]);
+    note_error(session);
     results_finish(results);
     live_end(&session->live);
 }
@@ -431,6 +465,11 @@ int bench_run(struct bench *bench, struct results *results, char *error, size_t 
     bench->workers = calloc(bench->thread_count, sizeof *bench->workers);
     results->series = session.series = calloc(1, sizeof *session.series);
     result = bench->workers && session.series ? 0 : -ENOMEM;
+    for (uint32_t i = 0; i < bench->thread_count && !result; i++) {
+        struct worker *worker = &bench->workers[i];
+        worker->expected_on = calloc(bench->thread_count, sizeof *worker->expected_on);
+        result = worker->expected_on ? 0 : -ENOMEM;
+    }
     if (!result && bench->scenario->prepare)
         result = bench->scenario->prepare(bench);
     if (result)

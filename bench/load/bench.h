@@ -19,6 +19,8 @@
 #include "load/target.h"
 #include "ring/ring.h"
 
+#define PORT_RESTS_S 60 // a connection's port, when we have closed it (TCP_TIMEWAIT_LEN)
+
 struct client;
 struct json;
 struct secure;
@@ -27,20 +29,23 @@ struct bench;
 
 enum phase { PHASE_SETUP, PHASE_OPEN, PHASE_HOLD, PHASE_LOAD, PHASE_DRAIN, PHASE_END };
 
-// What a scenario finds in the end. All but `incomplete` are zero in a good run.
+// What a scenario finds in the end, beside what the workers have counted (misplaced, damaged). All
+// zero in a good run.
 struct verdict {
-    uint64_t missing, doubled, reordered, misplaced, damaged, forgotten;
-    uint64_t stranded; // connections that did not come back
+    uint64_t missing, doubled, reordered;
+    uint64_t forgotten; // of the missing: more than could be remembered one by one (verify.h)
+    uint64_t stranded;  // connections that did not come back
 };
 
 // A scenario is this table; its state hangs on bench->state and worker->state.
 struct scenario {
     const char *name;
     const char *default_path;
-    const char *event;                   // what worker->event times, or NULL
-    bool loads;                          // has a LOAD phase with messages
-    bool by_room;                        // connections are members of rooms
-    bool reconnects;                     // uses many ports: those of closed connections rest
+    const char *event; // what worker->event times, or NULL
+    bool loads;        // has a LOAD phase with messages
+    bool by_room;      // connections are members of rooms
+    // How many connections are opened again while the port of the one before rests; NULL: none.
+    double (*reopens)(const struct options *options);
     int (*prepare)(struct bench *bench); // before the workers run; 0 or -errno
     int (*start)(struct worker *worker); // on the worker's thread; 0 or -errno
     void (*message)(struct worker *worker, struct client *client, const uint8_t *bytes, size_t have,
@@ -70,7 +75,7 @@ struct bench {
     struct secure *secure; // NULL: ws://
     struct sock_address *sources;
     uint32_t thread_count, source_count;
-    uint32_t run; // random: marks this run's messages
+    uint32_t run; // marks this run's messages; random, and the only thing that is not of the seed
 
     _Atomic uint32_t phase;
     _Atomic uint64_t load_ns;  // when LOAD began

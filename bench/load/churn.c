@@ -12,6 +12,13 @@ struct churn_worker {
     struct pace pace;
 };
 
+// A port rests for a minute.
+static double reopens(const struct options *options)
+{
+    double seconds = (double)(options->warmup_ns + options->duration_ns) / 1e9;
+    return options->churn_rate * (seconds < PORT_RESTS_S ? seconds : PORT_RESTS_S);
+}
+
 static int start(struct worker *worker)
 {
     return rejoin_start(worker, sizeof(struct churn_worker));
@@ -61,12 +68,12 @@ const struct scenario scenario_churn = {
     .event = "rejoin",
     .loads = true,
     .by_room = true,
-    .reconnects = true,
+    .reopens = reopens,
     .prepare = fanout_prepare,
     .start = start,
     .message = fanout_message,
     .opened = opened,
     .lost = fanout_lost,
     .tick = tick,
-    .judge = fanout_judge,
+    .judge = rejoin_judge,
 };

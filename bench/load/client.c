@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "load/client.h"
 
-#include "base/clock.h"
 #include "load/handshake.h"
 #include "load/introduce.h"
 #include "load/secure.h"
@@ -17,16 +16,19 @@ static const int slow_receive_bytes = 4096; // so that what is not read is the s
 
 uint64_t client_key_seed(const struct worker *worker, const struct client *client)
 {
-    return worker->bench->options.seed ^ ((uint64_t)client->id << 20) ^ client->begun_ns;
+    return worker->bench->options.seed ^ (uint64_t)client->opens << 32 ^ client->id;
 }
 
-void client_open(struct worker *worker, struct client *client)
+void client_open(struct worker *worker, struct client *client, uint64_t due_ns)
 {
     client->state = CLIENT_SOCKET;
     client->armed = CLIENT_ARMED_OPENING;
     client->parser = (struct client_parser){0};
-    client->begun_ns = clock_monotonic_ns();
+    client->begun_ns = due_ns;
+    client->opens++;
     worker->opening++;
+    if (!counter_read(&worker->open_from_ns))
+        counter_set(&worker->open_from_ns, due_ns);
     ring_socket(worker->ring, worker->bench->target.address.storage.ss_family,
                 client_tag(CLIENT_OP_SOCKET, client->index));
 }
@@ -50,6 +52,9 @@ void client_close(struct worker *worker, struct client *client)
     if (client->state >= CLIENT_CLOSING)
         return;
     client->state = CLIENT_CLOSING;
+    if (client->armed & CLIENT_ARMED_OPENING)
+        ring_cancel(worker->ring, client_tag(CLIENT_OP_CONNECT, client->index),
+                    client_tag(CLIENT_OP_IGNORE, client->index));
     if (client->armed & CLIENT_ARMED_RECV)
         ring_cancel(worker->ring, client_tag(CLIENT_OP_RECV, client->index),
                     client_tag(CLIENT_OP_IGNORE, client->index));
@@ -79,6 +84,7 @@ void client_end(struct worker *worker, struct client *client, const char *why)
     } else {
         worker_count(worker, failed, 1);
         worker->opening--;
+        counter_set(&worker->open_until_ns, worker->now_ns);
         worker_fail(worker, "connection %u could not be opened: %s", client->id, why);
     }
     client_close(worker, client);
@@ -117,6 +123,7 @@ static void on_socket(struct worker *worker, struct client *client, int32_t resu
     if (result < 0) {
         worker_count(worker, failed, 1);
         worker->opening--;
+        counter_set(&worker->open_until_ns, worker->now_ns);
         client->state = CLIENT_GONE;
         worker_fail(worker, "no socket for connection %u: %s", client->id, strerror(-result));
         return;

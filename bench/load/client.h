@@ -57,8 +57,9 @@ struct client {
     struct client_backlog *backlog; // what did not fit into the socket
     uint8_t *out;                   // of this tick, in the worker's arena
     const uint8_t *sent;            // of the last flush, until the next one
-    uint32_t out_bytes, sent_bytes;
-    uint64_t begun_ns;
+    uint32_t out_bytes, out_capacity, sent_bytes;
+    uint64_t begun_ns; // when the connection was due to be opened
+    uint32_t opens;    // how often it was opened
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct client, dirty) <= 64, "what a receive needs is in one cache line");
@@ -79,7 +80,8 @@ static inline uint64_t client_tag(enum client_op op, uint32_t index)
     return (uint64_t)op << 56 | index;
 }
 
-void client_open(struct worker *worker, struct client *client);
+// Opens the connection. Its handshake is timed from when it was due.
+void client_open(struct worker *worker, struct client *client, uint64_t due_ns);
 void client_close(struct worker *worker, struct client *client);
 void client_complete(struct worker *worker, const struct ring_completion *completion);
 
@@ -108,8 +110,9 @@ void client_in_drop(struct client *client);
 
 // --- client_out.c
 
-// Room for `bytes` more behind what the client sends in this tick; ends the client and returns NULL
-// when memory has run out.
+// Room for `bytes` more behind what the client sends in this tick: pieces of what was returned
+// before may move. Ends the client and returns NULL when memory has run out, or the tick's
+// gigabyte.
 uint8_t *client_out(struct worker *worker, struct client *client, uint32_t bytes);
 
 // Sees to it that the tick's flush looks at the client.

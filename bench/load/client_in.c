@@ -55,6 +55,7 @@ static void finish_opening(struct worker *worker, struct client *client)
 {
     client->joining = false;
     worker->opening--;
+    counter_set(&worker->open_until_ns, worker->now_ns);
     worker_count(worker, opened, 1);
     hdr_add(&worker->handshake, worker->now_ns - client->begun_ns);
     if (worker->bench->scenario->opened)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OUT_MAX_BYTES (UINT32_C(1) << 30) // of a client in one tick
+
 struct buffer {
     uint8_t *bytes;
     size_t len, capacity;
@@ -37,26 +39,43 @@ void client_touch(struct worker *worker, struct client *client)
     }
 }
 
-uint8_t *client_out(struct worker *worker, struct client *client, uint32_t bytes)
+// Makes place for `need` bytes. Twice what there was when it has to move, as every further message
+// would have it moved again where several clients send by turns.
+static bool reserve(struct worker *worker, struct client *client, uint32_t need)
 {
     struct arena *arena = &worker->arenas[worker->arena_now];
-    uint8_t *end = client->out + client->out_bytes;
-    if (client->out && arena_extend(arena, end, bytes)) {
-        client->out_bytes += bytes;
-        return end;
+    if (client->out && need <= client->out_capacity)
+        return true;
+    if (client->out &&
+        arena_extend(arena, client->out + client->out_capacity, need - client->out_capacity)) {
+        client->out_capacity = need;
+        return true;
     }
-    uint8_t *fresh = arena_alloc(arena, client->out_bytes + bytes, 1);
-    if (!fresh) {
-        client_end(worker, client, "out of memory");
-        return NULL;
-    }
+    uint32_t twice = 2 * client->out_bytes, capacity = need > twice ? need : twice;
+    uint8_t *fresh = arena_alloc(arena, capacity, 1);
+    if (!fresh)
+        return false;
     if (client->out)
         memcpy(fresh, client->out, client->out_bytes);
     client->out = fresh;
-    end = fresh + client->out_bytes;
+    client->out_capacity = capacity;
+    return true;
+}
+
+uint8_t *client_out(struct worker *worker, struct client *client, uint32_t bytes)
+{
+    if (bytes > OUT_MAX_BYTES - client->out_bytes) {
+        client_end(worker, client, "over 1 GiB to send at once: give a smaller --window or --size");
+        return NULL;
+    }
+    if (!reserve(worker, client, client->out_bytes + bytes)) {
+        client_end(worker, client, "out of memory");
+        return NULL;
+    }
+    uint8_t *out = client->out + client->out_bytes;
     client->out_bytes += bytes;
     client_touch(worker, client);
-    return end;
+    return out;
 }
 
 static void draw_mask(struct worker *worker, uint8_t mask[4])
@@ -100,7 +119,7 @@ static void send_wrapped(struct worker *worker, struct client *client, const str
         return;
     }
     stamp_write(payload, stamp, false);
-    memset(payload + STAMP_TEXT_BYTES, 'x', options->size_bytes - STAMP_TEXT_BYTES);
+    memset(payload + STAMP_TEXT_BYTES, STAMP_FILLER, options->size_bytes - STAMP_TEXT_BYTES);
     client_send_template(worker, client, options->publish, payload, options->size_bytes);
     free(payload);
 }
@@ -120,7 +139,7 @@ void client_send_stamp(struct worker *worker, struct client *client, const struc
     ws_client_header_write(out, options->binary ? WS_BINARY : WS_TEXT, true, size, mask);
     size_t stamp_len = stamp_bytes(options->binary);
     stamp_write(out + header, stamp, options->binary);
-    memset(out + header + stamp_len, 'x', size - stamp_len);
+    memset(out + header + stamp_len, STAMP_FILLER, size - stamp_len);
     ws_mask(out + header, size, mask, 0);
 }
 
@@ -248,7 +267,7 @@ void client_out_flush(struct worker *worker)
             flush_client(worker, client);
         client->dirty = false;
         client->out = NULL;
-        client->out_bytes = 0;
+        client->out_bytes = client->out_capacity = 0;
     }
     worker->dirty_count = 0;
 }

@@ -3,36 +3,22 @@
 // Scenario echo: every message comes back to the connection that sent it. Closed loop: each
 // connection keeps `window` messages in flight. Open loop: by the clock, the connections in turn.
 #include "load/arrival.h"
+#include "load/open_loop.h"
 #include "load/verify.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define EXPIRE_NS   UINT64_C(100000000)
-#define HELD_UP_NS  UINT64_C(200000)
-#define TICK_BUDGET 4096
+#define EXPIRE_NS UINT64_C(100000000)
 
 struct echo_worker {
-    struct verify verify; // stream = client's index
-    uint32_t *sent;       // per client: numbers given out
-    uint64_t *sent_ns;    // per client: the last time
-    struct pace pace;
+    struct verify verify;  // stream = client's index
+    uint32_t *sent;        // per client: numbers given out
+    uint64_t *sent_ns;     // per client: the last time
+    struct open_loop loop; // stream = client's index
     uint64_t next_expire_ns;
     bool started;
 };
-
-static int start(struct worker *worker)
-{
-    struct echo_worker *mine = calloc(1, sizeof *mine);
-    if (!mine)
-        return -ENOMEM;
-    worker->state = mine;
-    mine->sent = calloc(worker->client_count + 1, sizeof *mine->sent);
-    mine->sent_ns = calloc(worker->client_count + 1, sizeof *mine->sent_ns);
-    if (!mine->sent || !mine->sent_ns)
-        return -ENOMEM;
-    return verify_init(&mine->verify, worker->client_count);
-}
 
 static void send_one(struct worker *worker, struct client *client, uint64_t due_ns)
 {
@@ -46,7 +32,7 @@ static void send_one(struct worker *worker, struct client *client, uint64_t due_
     mine->sent_ns[client->index] = worker->now_ns;
     client_send_stamp(worker, client, &stamp);
     worker_count(worker, published, 1);
-    worker_count(worker, expected, 1);
+    worker_expect(worker, worker->index, 1);
 }
 
 // A gap in what came back is taken as lost: the window goes on.
@@ -66,12 +52,12 @@ static void message(struct worker *worker, struct client *client, const uint8_t 
     struct stamp stamp;
     if (!arrival_read(worker, bytes, have, total_bytes, &stamp))
         return;
-    if (stamp.sequence >= mine->sent[client->index]) {
-        worker_count(worker, damaged, 1);
+    if (stamp.room != 0 || stamp.publisher != client->id) {
+        worker_count(worker, misplaced, 1);
         return;
     }
-    if (stamp.publisher != client->id) {
-        worker_count(worker, misplaced, 1);
+    if (stamp.sequence >= mine->sent[client->index]) {
+        worker_count(worker, damaged, 1);
         return;
     }
     if (verify_arrived(&mine->verify, client->index, stamp.sequence) == VERIFY_DOUBLED)
@@ -81,26 +67,30 @@ static void message(struct worker *worker, struct client *client, const uint8_t 
         fill_window(worker, client);
 }
 
-static uint64_t send_due(struct worker *worker)
+static enum open_loop_sent send_due(struct worker *worker, uint32_t stream, uint64_t due_ns)
 {
-    struct echo_worker *mine = worker->state;
-    for (uint32_t budget = TICK_BUDGET; worker->client_count; budget--) {
-        uint64_t due_ns = pace_due_ns(&mine->pace);
-        if (due_ns > worker->now_ns || budget == 0)
-            return due_ns;
-        struct client *client = &worker->clients[mine->pace.done % worker->client_count];
-        if (client->state == CLIENT_OPEN && client_backlogged(client)) {
-            worker_count(worker, held_back, 1);
-            return worker->now_ns + HELD_UP_NS;
-        }
-        if (client->state == CLIENT_OPEN) {
-            send_one(worker, client, due_ns);
-            if (bench_measures(worker->bench, due_ns))
-                hdr_add(&worker->lag, worker->now_ns - due_ns);
-        }
-        mine->pace.done++;
-    }
-    return UINT64_MAX;
+    struct client *client = &worker->clients[stream];
+    if (client->state != CLIENT_OPEN)
+        return OPEN_LOOP_NOBODY;
+    if (client_backlogged(client))
+        return OPEN_LOOP_LATER;
+    send_one(worker, client, due_ns);
+    return OPEN_LOOP_SENT;
+}
+
+static int start(struct worker *worker)
+{
+    struct echo_worker *mine = calloc(1, sizeof *mine);
+    if (!mine)
+        return -ENOMEM;
+    worker->state = mine;
+    worker->verify = &mine->verify;
+    mine->sent = calloc(worker->client_count + 1, sizeof *mine->sent);
+    mine->sent_ns = calloc(worker->client_count + 1, sizeof *mine->sent_ns);
+    if (!mine->sent || !mine->sent_ns)
+        return -ENOMEM;
+    int error = open_loop_init(&mine->loop, worker->client_count, send_due);
+    return error ? error : verify_init(&mine->verify, worker->client_count);
 }
 
 static void begin(struct worker *worker)
@@ -108,8 +98,8 @@ static void begin(struct worker *worker)
     const struct options *options = &worker->bench->options;
     struct echo_worker *mine = worker->state;
     mine->started = true;
-    mine->pace = pace_make(atomic_load(&worker->bench->load_ns),
-                           options->rate * worker->client_count / options->connections);
+    open_loop_start(&mine->loop, atomic_load(&worker->bench->load_ns),
+                    options->rate * worker->client_count / options->connections);
     for (uint32_t i = 0; i < worker->client_count && options->rate == 0; i++)
         fill_window(worker, &worker->clients[i]);
 }
@@ -135,12 +125,13 @@ static void expire(struct worker *worker)
 static uint64_t tick(struct worker *worker)
 {
     struct echo_worker *mine = worker->state;
-    if (!worker_loading(worker))
+    bool open = worker->bench->options.rate > 0;
+    if (!open && !worker_loading(worker))
         return UINT64_MAX;
     if (!mine->started)
         begin(worker);
-    if (worker->bench->options.rate > 0)
-        return send_due(worker);
+    if (open)
+        return open_loop_tick(&mine->loop, worker);
     expire(worker);
     return UINT64_MAX;
 }
@@ -149,6 +140,12 @@ static void lost(struct worker *worker, struct client *client)
 {
     struct echo_worker *mine = worker->state;
     worker_count(worker, excused, mine->sent[client->index] - mine->verify.next[client->index]);
+}
+
+static void count_unsent(struct worker *worker, uint32_t stream, uint64_t due_ns)
+{
+    (void)stream;
+    arrival_never(worker, due_ns, 1);
 }
 
 static void judge(struct bench *bench, struct verdict *verdict)
@@ -161,6 +158,8 @@ static void judge(struct bench *bench, struct verdict *verdict)
             verdict->missing +=
                 verify_missing(&mine->verify, i, open ? mine->sent[i] : mine->verify.next[i]);
         }
+        open_loop_end(&mine->loop, worker, count_unsent);
+        verdict->missing += counter_read(&mine->verify.forgotten);
         verdict->doubled += counter_read(&mine->verify.doubled);
         verdict->reordered += counter_read(&mine->verify.reordered);
         verdict->forgotten += counter_read(&mine->verify.forgotten);

@@ -32,16 +32,21 @@ int fanout_prepare(struct bench *bench)
     size_t slots = (size_t)options->rooms * fanout->slots_per_room;
     fanout->rooms = calloc(options->rooms, sizeof *fanout->rooms);
     fanout->slots = calloc(slots, sizeof *fanout->slots);
+    fanout->members = calloc((size_t)options->rooms * bench->thread_count, sizeof *fanout->members);
     fanout->publishers =
         calloc((size_t)options->rooms * options->publishers, sizeof(struct client *));
-    if (!fanout->rooms || !fanout->slots || !fanout->publishers)
-        return -ENOMEM;
-    for (size_t i = 0; i < slots; i++)
-        fanout->slots[i].message = FANOUT_NO_MESSAGE;
-    return 0;
+    bool all = fanout->rooms && fanout->slots && fanout->members && fanout->publishers;
+    return all ? 0 : -ENOMEM;
 }
 
 // Publisher p of a room is its member p × T, which lives on the room's home.
+bool fanout_begins_as_publisher(const struct bench *bench, uint32_t id)
+{
+    uint32_t member = id / bench->options.rooms;
+    return member % bench->thread_count == 0 &&
+           member / bench->thread_count < bench->options.publishers;
+}
+
 static void note_publishers(struct worker *worker)
 {
     const struct options *options = &worker->bench->options;
@@ -49,9 +54,9 @@ static void note_publishers(struct worker *worker)
     uint32_t threads = worker->bench->thread_count;
     for (uint32_t i = 0; i < worker->client_count; i++) {
         struct client *client = &worker->clients[i];
-        uint32_t member = client->id / options->rooms;
-        if (member % threads == 0 && member / threads < options->publishers)
-            fanout->publishers[client->room * options->publishers + member / threads] = client;
+        uint32_t turn = client->id / options->rooms / threads;
+        if (fanout_begins_as_publisher(worker->bench, client->id))
+            fanout->publishers[client->room * options->publishers + turn] = client;
     }
 }
 
@@ -64,6 +69,7 @@ int fanout_start(struct worker *worker)
     if (!mine)
         return -ENOMEM;
     worker->state = mine;
+    worker->verify = &mine->verify;
     size_t slots = (size_t)options->rooms * fanout->slots_per_room;
     if (worker->index < options->rooms)
         mine->home_rooms = (options->rooms - worker->index + threads - 1) / threads;
@@ -75,7 +81,8 @@ int fanout_start(struct worker *worker)
     if (!mine->tallies || !mine->touched || !mine->ready || !mine->joined)
         return -ENOMEM;
     note_publishers(worker);
-    return verify_init(&mine->verify, worker->client_count * options->publishers);
+    int error = open_loop_init(&mine->loop, mine->home_rooms, fanout_send_due);
+    return error ? error : verify_init(&mine->verify, worker->client_count * options->publishers);
 }
 
 // --- Counting down
@@ -94,7 +101,7 @@ static void count_arrival(struct worker *worker, uint32_t room, uint64_t message
     struct fanout *fanout = worker->bench->state;
     struct fanout_worker *mine = worker->state;
     struct slot *slot = slot_of(fanout, room, message);
-    if (atomic_load_explicit(&slot->message, memory_order_acquire) != message)
+    if (!slot_waits(atomic_load_explicit(&slot->state, memory_order_relaxed), message))
         return; // given up
     uint32_t place = (uint32_t)(slot - fanout->slots);
     struct tally *tally = &mine->tallies[place];
@@ -112,16 +119,14 @@ void fanout_settle(struct worker *worker)
     struct fanout *fanout = worker->bench->state;
     struct fanout_worker *mine = worker->state;
     for (uint32_t i = 0; i < mine->touched_count; i++) {
-        struct slot *slot = &fanout->slots[mine->touched[i]];
         struct tally *tally = &mine->tallies[mine->touched[i]];
         uint32_t count = tally->count;
+        uint64_t due_ns;
         tally->count = 0;
-        if (atomic_load_explicit(&slot->message, memory_order_relaxed) != tally->message ||
-            atomic_fetch_sub(&slot->left, count) != count)
+        if (!slot_count_down(&fanout->slots[mine->touched[i]], tally->message, count, &due_ns))
             continue;
-        uint64_t due_ns = atomic_load_explicit(&slot->due_ns, memory_order_relaxed);
         if (bench_measures(worker->bench, due_ns))
-            hdr_add(&worker->last, tally->seen_ns - due_ns);
+            hdr_add(&worker->last, age_ns(tally->seen_ns, due_ns));
         fanout_tell_home(worker, mine->touched[i] / fanout->slots_per_room);
     }
     mine->touched_count = 0;
@@ -179,6 +184,8 @@ void fanout_opened(struct worker *worker, struct client *client)
     lock_room(room);
     // Nobody waits for slow members.
     atomic_fetch_add_explicit(&room->members, !client->slow, memory_order_relaxed);
+    atomic_fetch_add_explicit(members_on(worker->bench, client->room, worker->index), !client->slow,
+                              memory_order_relaxed);
     for (uint32_t p = 0; p < options->publishers; p++) {
         uint32_t stream = client->index * options->publishers + p;
         mine->joined[stream] = published_by(fanout, options, client->room, p);
@@ -200,6 +207,8 @@ void fanout_lost(struct worker *worker, struct client *client)
         return;
     lock_room(room);
     atomic_fetch_sub_explicit(&room->members, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(members_on(worker->bench, client->room, worker->index), 1,
+                              memory_order_relaxed);
     uint64_t published = atomic_load_explicit(&room->published, memory_order_relaxed);
     unlock_room(room);
     for (uint32_t p = 0; p < options->publishers; p++) {
@@ -218,6 +227,15 @@ void fanout_lost(struct worker *worker, struct client *client)
     fanout_tell_home(worker, client->room);
 }
 
+static void count_unsent(struct worker *worker, uint32_t home_index, uint64_t due_ns)
+{
+    const struct fanout *fanout = worker->bench->state;
+    uint32_t members = fanout->rooms[room_of(worker, home_index)].members;
+    arrival_never(worker, due_ns, members - (members && worker->bench->options.no_self));
+    if (bench_measures(worker->bench, due_ns))
+        hdr_add(&worker->last, age_ns(worker->now_ns, due_ns));
+}
+
 static void judge_worker(struct worker *worker, struct verdict *verdict)
 {
     const struct options *options = &worker->bench->options;
@@ -232,7 +250,9 @@ static void judge_worker(struct worker *worker, struct verdict *verdict)
             verdict->missing += verify_missing(&mine->verify, stream, end);
         }
     }
-    verdict->missing += mine->missing;
+    fanout_give_up(worker);
+    open_loop_end(&mine->loop, worker, count_unsent);
+    verdict->missing += mine->missing + counter_read(&mine->verify.forgotten);
     verdict->doubled += counter_read(&mine->verify.doubled);
     verdict->reordered += counter_read(&mine->verify.reordered);
     verdict->forgotten += counter_read(&mine->verify.forgotten);
@@ -240,6 +260,8 @@ static void judge_worker(struct worker *worker, struct verdict *verdict)
 
 void fanout_judge(struct bench *bench, struct verdict *verdict)
 {
+    for (uint32_t i = 0; i < bench->thread_count; i++)
+        fanout_settle(&bench->workers[i]);
     for (uint32_t i = 0; i < bench->thread_count; i++)
         judge_worker(&bench->workers[i], verdict);
 }

@@ -15,6 +15,9 @@ void fanout_lost(struct worker *worker, struct client *client);
 uint64_t fanout_tick(struct worker *worker);
 void fanout_judge(struct bench *bench, struct verdict *verdict);
 
+// Whether a connection begins as a publisher of its room, by its number.
+bool fanout_begins_as_publisher(const struct bench *bench, uint32_t id);
+
 // Sends for its room. When it goes, another connection takes over, and between two connections no
 // server promises an order.
 bool fanout_publishes(const struct worker *worker, const struct client *client);

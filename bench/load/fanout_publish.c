@@ -3,15 +3,12 @@
 // The home's half of scenario fanout: which message goes out when, and by whom.
 #include "load/fanout_state.h"
 
-#define EXPIRE_NS   UINT64_C(100000000)
-#define HELD_UP_NS  UINT64_C(200000)
-#define TICK_BUDGET 1024 // publishes a tick
+#define EXPIRE_NS UINT64_C(100000000)
 
 static bool under_way(struct fanout *fanout, uint32_t room, uint64_t message)
 {
     struct slot *slot = slot_of(fanout, room, message);
-    return atomic_load_explicit(&slot->message, memory_order_relaxed) == message &&
-           atomic_load_explicit(&slot->left, memory_order_acquire) != 0;
+    return slot_waits(atomic_load_explicit(&slot->state, memory_order_acquire), message);
 }
 
 // The connection that sends for publisher `turn`: when its own is gone, another member's of this
@@ -37,28 +34,31 @@ static bool has_place(struct worker *worker, uint32_t room, uint64_t message)
     return message < window || !under_way(fanout, room, message - window);
 }
 
-static uint32_t claim(struct fanout *fanout, uint32_t room_index, uint64_t message, uint64_t due_ns,
-                      uint32_t no_self)
+// Who gets the room's next message is settled under the lock. Returns how many they are.
+static uint32_t claim(struct worker *worker, uint32_t room_index, uint64_t message, uint64_t due_ns)
 {
+    struct bench *bench = worker->bench;
+    struct fanout *fanout = bench->state;
     struct room *room = &fanout->rooms[room_index];
     struct slot *slot = slot_of(fanout, room_index, message);
+    uint32_t no_self = bench->options.no_self;
     lock_room(room);
     uint32_t receivers = atomic_load_explicit(&room->members, memory_order_relaxed) - no_self;
     if (receivers) {
-        atomic_store_explicit(&slot->left, receivers, memory_order_relaxed);
+        for (uint32_t i = 0; i < bench->thread_count; i++)
+            worker_expect(worker, i,
+                          *members_on(bench, room_index, i) - (i == worker->index ? no_self : 0));
         atomic_store_explicit(&slot->due_ns, due_ns, memory_order_relaxed);
-        // Release: whoever sees the message in its slot sees the rest of the slot.
-        atomic_store_explicit(&slot->message, message, memory_order_release);
+        // Release: whoever sees the message in its slot sees when it was due.
+        atomic_store_explicit(&slot->state, slot_state(message, receivers), memory_order_release);
         atomic_store(&room->published, message + 1);
     }
     unlock_room(room);
     return receivers;
 }
 
-enum published { PUBLISHED, PUBLISH_LATER, PUBLISH_NOBODY };
-
 // The room's next message, when there is place for it.
-static enum published publish(struct worker *worker, uint32_t room, uint64_t due_ns)
+static enum open_loop_sent publish(struct worker *worker, uint32_t room, uint64_t due_ns)
 {
     const struct options *options = &worker->bench->options;
     struct fanout *fanout = worker->bench->state;
@@ -66,12 +66,12 @@ static enum published publish(struct worker *worker, uint32_t room, uint64_t due
     uint32_t turn = (uint32_t)(message % options->publishers);
     struct client *sender = sender_of(worker, room, turn);
     if (!sender)
-        return PUBLISH_NOBODY;
+        return OPEN_LOOP_NOBODY;
     if (client_backlogged(sender) || !has_place(worker, room, message))
-        return PUBLISH_LATER;
-    uint32_t receivers = claim(fanout, room, message, due_ns, options->no_self);
+        return OPEN_LOOP_LATER;
+    uint32_t receivers = claim(worker, room, message, due_ns);
     if (!receivers)
-        return PUBLISH_NOBODY;
+        return OPEN_LOOP_NOBODY;
     struct stamp stamp = {
         .run = worker->bench->run,
         .room = room,
@@ -86,8 +86,7 @@ static enum published publish(struct worker *worker, uint32_t room, uint64_t due
     }
     client_send_stamp(worker, sender, &stamp);
     worker_count(worker, published, 1);
-    worker_count(worker, expected, receivers);
-    return PUBLISHED;
+    return OPEN_LOOP_SENT;
 }
 
 static void fill_windows(struct worker *worker)
@@ -99,32 +98,15 @@ static void fill_windows(struct worker *worker)
         uint64_t bits = atomic_exchange(&mine->ready[word], 0);
         for (; bits; bits &= bits - 1) {
             uint32_t room = room_of(worker, word * 64 + (uint32_t)__builtin_ctzll(bits));
-            while (publish(worker, room, worker->now_ns) == PUBLISHED)
+            while (publish(worker, room, worker->now_ns) == OPEN_LOOP_SENT)
                 ;
         }
     }
 }
 
-static uint64_t publish_due(struct worker *worker)
+enum open_loop_sent fanout_send_due(struct worker *worker, uint32_t home_index, uint64_t due_ns)
 {
-    struct fanout_worker *mine = worker->state;
-    for (uint32_t budget = TICK_BUDGET; mine->home_rooms; budget--) {
-        uint64_t due_ns = pace_due_ns(&mine->pace);
-        if (due_ns > worker->now_ns || budget == 0)
-            return due_ns;
-        uint32_t room = room_of(worker, (uint32_t)(mine->pace.done % mine->home_rooms));
-        enum published published = publish(worker, room, due_ns);
-        if (published == PUBLISH_LATER) {
-            worker_count(worker, held_back, 1);
-            return worker->now_ns + HELD_UP_NS;
-        }
-        if (published == PUBLISH_NOBODY)
-            worker_count(worker, unsent, 1);
-        else if (bench_measures(worker->bench, due_ns))
-            hdr_add(&worker->lag, worker->now_ns - due_ns);
-        mine->pace.done++;
-    }
-    return UINT64_MAX;
+    return publish(worker, room_of(worker, home_index), due_ns);
 }
 
 static void begin(struct worker *worker)
@@ -135,49 +117,75 @@ static void begin(struct worker *worker)
     for (uint32_t i = 0; i < mine->home_rooms; i++)
         atomic_fetch_or(&mine->ready[i / 64], UINT64_C(1) << i % 64);
     uint64_t load_ns = atomic_load(&worker->bench->load_ns);
-    mine->pace = pace_make(load_ns, options->rate * mine->home_rooms / options->rooms);
     // Threads take turns rather than sending at the same moment.
-    mine->pace.start_ns +=
-        (uint64_t)(worker->index * (options->rate > 0 ? 1e9 / options->rate : 0));
+    uint64_t turn_ns = (uint64_t)(worker->index * (options->rate > 0 ? 1e9 / options->rate : 0));
+    open_loop_start(&mine->loop, load_ns + turn_ns,
+                    options->rate * mine->home_rooms / options->rooms);
+}
+
+// Ends the wait for a message that somebody has not got. It is as late as it is now, at least.
+static bool give_up(struct worker *worker, uint32_t room, uint64_t message)
+{
+    uint64_t due_ns;
+    if (!slot_count_down(slot_of(worker->bench->state, room, message), message, UINT32_MAX,
+                         &due_ns))
+        return false;
+    worker_count(worker, incomplete, 1);
+    if (bench_measures(worker->bench, due_ns))
+        hdr_add(&worker->last, age_ns(worker->now_ns, due_ns));
+    return true;
+}
+
+// Gives up what has been under way for that long. Returns how many they were.
+static uint32_t give_up_older(struct worker *worker, uint32_t room, uint64_t limit_ns)
+{
+    struct fanout *fanout = worker->bench->state;
+    uint64_t end = atomic_load(&fanout->rooms[room].published);
+    uint64_t message = end > fanout->slots_per_room ? end - fanout->slots_per_room : 0;
+    uint32_t count = 0;
+    for (; message < end; message++)
+        if (under_way(fanout, room, message) &&
+            age_ns(worker->now_ns, slot_of(fanout, room, message)->due_ns) >= limit_ns)
+            count += give_up(worker, room, message);
+    return count;
 }
 
 // Lets the window go on without messages that somebody will never get.
 static void expire(struct worker *worker)
 {
-    const struct options *options = &worker->bench->options;
-    struct fanout *fanout = worker->bench->state;
     struct fanout_worker *mine = worker->state;
     if (worker->now_ns < mine->next_expire_ns)
         return;
     mine->next_expire_ns = worker->now_ns + EXPIRE_NS;
     for (uint32_t i = 0; i < mine->home_rooms; i++) {
         uint32_t room = room_of(worker, i);
-        uint64_t end = atomic_load(&fanout->rooms[room].published);
-        uint64_t message = end > fanout->slots_per_room ? end - fanout->slots_per_room : 0;
-        for (; message < end; message++) {
-            struct slot *slot = slot_of(fanout, room, message);
-            if (!under_way(fanout, room, message) ||
-                worker->now_ns < atomic_load(&slot->due_ns) + options->lost_after_ns)
-                continue;
-            atomic_store(&slot->message, FANOUT_NO_MESSAGE);
-            worker_count(worker, given_up, 1);
+        uint32_t count = give_up_older(worker, room, worker->bench->options.lost_after_ns);
+        worker_count(worker, given_up, count);
+        if (count)
             fanout_tell_home(worker, room);
-        }
     }
+}
+
+void fanout_give_up(struct worker *worker)
+{
+    const struct fanout_worker *mine = worker->state;
+    for (uint32_t i = 0; i < mine->home_rooms; i++)
+        (void)give_up_older(worker, room_of(worker, i), 0);
 }
 
 uint64_t fanout_tick(struct worker *worker)
 {
     struct fanout_worker *mine = worker->state;
     fanout_settle(worker);
-    if (!worker_loading(worker))
-        return UINT64_MAX;
+    bool loading = worker_loading(worker);
     if (!mine->started)
         begin(worker);
-    expire(worker);
+    if (loading || counter_read(&worker->owed))
+        expire(worker);
     if (worker->bench->options.rate > 0)
-        return publish_due(worker);
-    fill_windows(worker);
+        return open_loop_tick(&mine->loop, worker);
+    if (loading)
+        fill_windows(worker);
     return UINT64_MAX;
 }
 

@@ -15,21 +15,23 @@
 // room's home by a bit and, when that sleeps, a wake-up. With one outstanding message this is the
 // loop of a broadcast whose next round begins when everybody has the last one.
 //
-// Bounds: SLOTS_MAX slots in all. An open loop holds a message back when its slot is still in use,
+// Bounds: a closed loop has as many slots as its windows have messages; an open loop has at most
+// SLOTS_MAX in all, but one for each room. It holds a message back when its slot is still in use,
 // which takes a backlog of many messages; its latency counts from when it was due all the same.
 #pragma once
 
 #include "load/client.h"
 #include "load/fanout.h"
+#include "load/open_loop.h"
 #include "load/verify.h"
 
-#define FANOUT_SLOTS_MAX  262144
-#define FANOUT_NO_MESSAGE UINT64_MAX
+#define FANOUT_SLOTS_MAX 262144
 
+// Which message it follows and who waits for it are one word: what comes late for a message that
+// has been given up must not be taken off the next one's members.
 struct slot {
-    _Atomic uint64_t message; // which one it follows
-    _Atomic uint64_t due_ns;
-    _Atomic uint32_t left; // members that have not got it
+    _Atomic uint64_t state;  // lower half of the message's number, members that have not got it
+    _Atomic uint64_t due_ns; // written only while nobody is waited for
 };
 
 struct room {
@@ -42,6 +44,7 @@ struct room {
 struct fanout {
     struct room *rooms;
     struct slot *slots;         // slots_per_room for each room
+    _Atomic uint32_t *members;  // open connections of each room on each thread
     struct client **publishers; // `publishers` for each room
     uint32_t slots_per_room;    // power of two
 };
@@ -61,7 +64,7 @@ struct fanout_worker {
     uint32_t touched_count;
     _Atomic uint64_t *ready; // bit r/T: room r may have place in its window
     uint32_t home_rooms;     // rooms index, index + T, index + 2T …
-    struct pace pace;
+    struct open_loop loop;   // stream = room by home index
     uint64_t next_expire_ns;
     bool started;
 };
@@ -74,6 +77,42 @@ static inline uint32_t room_of(const struct worker *worker, uint32_t home_index)
 static inline struct slot *slot_of(struct fanout *fanout, uint32_t room, uint64_t message)
 {
     return &fanout->slots[room * fanout->slots_per_room + (message & (fanout->slots_per_room - 1))];
+}
+
+static inline _Atomic uint32_t *members_on(const struct bench *bench, uint32_t room,
+                                           uint32_t thread)
+{
+    struct fanout *fanout = bench->state;
+    return &fanout->members[(size_t)room * bench->thread_count + thread];
+}
+
+static inline uint64_t slot_state(uint64_t message, uint32_t left)
+{
+    return message << 32 | left;
+}
+
+// Somebody has not got the message yet.
+static inline bool slot_waits(uint64_t state, uint64_t message)
+{
+    return (uint32_t)(state >> 32) == (uint32_t)message && (uint32_t)state != 0;
+}
+
+// Some members have got the message, or will not. Returns true, and when it was due, to the one
+// caller after whom nobody is waited for. Thread: any worker's.
+static inline bool slot_count_down(struct slot *slot, uint64_t message, uint32_t count,
+                                   uint64_t *due_ns)
+{
+    uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire), next;
+    do {
+        if (!slot_waits(state, message))
+            return false;
+        uint32_t left = (uint32_t)state;
+        *due_ns = atomic_load_explicit(&slot->due_ns, memory_order_relaxed);
+        next = slot_state(message, count < left ? left - count : 0);
+        // Release: the home must not write due_ns again before it has been read here.
+    } while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, next,
+                                                    memory_order_acq_rel, memory_order_acquire));
+    return (uint32_t)next == 0;
 }
 
 // A few instructions are done under it, by the home and by members that come or go.
@@ -90,6 +129,13 @@ static inline void unlock_room(struct room *room)
 
 // Tells the room's home that a message may be due. Thread: any worker's.
 void fanout_tell_home(struct worker *worker, uint32_t room);
+
+// The open loop's next message of a room.
+enum open_loop_sent fanout_send_due(struct worker *worker, uint32_t home_index, uint64_t due_ns);
+
+// Ends the wait for what is still under way. Thread: the main one, when all workers have ended and
+// settled.
+void fanout_give_up(struct worker *worker);
 
 // Gives what the worker has counted in this tick to the slots.
 void fanout_settle(struct worker *worker);

@@ -334,6 +334,7 @@ static void set_defaults(struct options *options)
         .every_ns = 2000000000,
         .churn_rate = 100,
         .interval_ns = 100000000,
+        .seed = OPTIONS_SEED_BY_CLOCK,
     };
 }
 

@@ -10,6 +10,7 @@
 #define OPTIONS_HEADERS_MAX_BYTES 2048
 #define OPTIONS_JOINS_MAX         8
 #define OPTIONS_ANSWERS_MAX       8
+#define OPTIONS_SEED_BY_CLOCK     UINT64_MAX // none was given
 
 // What a word of a list is: its place in the list, counted from 1; 0 when it is not given.
 enum options_tls { OPTIONS_TLS_ANY, OPTIONS_TLS_12, OPTIONS_TLS_13 };
@@ -41,7 +42,7 @@ struct options {
     bool binary;
     bool no_self; // a publisher does not get its own messages
 
-    uint64_t duration_ns;
+    uint64_t duration_ns; // given, or of a storm what its drops take
     uint64_t warmup_ns;
     uint64_t settle_ns;     // between the last handshake and the first message
     uint64_t drain_ns;      // how long to wait for what is outstanding at the end

@@ -17,7 +17,12 @@ static inline struct pace pace_make(uint64_t start_ns, double rate_per_s)
     return (struct pace){start_ns, rate_per_s > 0 ? 1e9 / rate_per_s : 0, 0};
 }
 
+static inline uint64_t pace_at_ns(const struct pace *pace, uint64_t event)
+{
+    return pace->start_ns + (uint64_t)((double)event * pace->interval_ns);
+}
+
 static inline uint64_t pace_due_ns(const struct pace *pace)
 {
-    return pace->start_ns + (uint64_t)((double)pace->done * pace->interval_ns);
+    return pace_at_ns(pace, pace->done);
 }

@@ -2,7 +2,8 @@
 //
 // A fan-out whose members come and go, for storm and churn. Connections that have been ended on
 // purpose come back: opened again as soon as their place is free, as many at once as --concurrency
-// allows, and again when that fails.
+// allows, and again when that fails or is not answered within five seconds. The drain waits for
+// them; who is not back when it ends is stranded, and the run has failed.
 //
 // The publishers stay. What a publisher has sent when its connection ends may be lost, and no
 // server promises an order between what it sent and what its successor sends; both would look like
@@ -14,9 +15,10 @@
 #include "load/fanout.h"
 
 struct rejoin {
-    uint32_t *pending; // indices of clients that are to come back
+    uint32_t *pending; // indices of clients that are to come back, each at most once
     uint32_t count;
-    uint64_t *left_ns; // per client: when it was ended; 0 = not pending
+    bool *listed;      // per client: its index is in `pending`, though it may be back already
+    uint64_t *left_ns; // per client: when it was ended; 0 = it is not to come back
 };
 
 // Starts the fan-out with `extra_bytes` of zeroed memory for the scenario in worker->extra, which
@@ -37,3 +39,6 @@ uint64_t rejoin_opened(struct worker *worker, struct client *client);
 // The fan-out's tick, then opens what may be opened; returns when to look again. Who is to go in a
 // tick has to go before it: what somebody who goes has queued would be lost with it.
 uint64_t rejoin_tick(struct worker *worker);
+
+// The fan-out's verdict, and who is stranded.
+void rejoin_judge(struct bench *bench, struct verdict *verdict);

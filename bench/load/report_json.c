@@ -120,6 +120,7 @@ static void write_origin(struct json *json, const struct results *results)
     for (int i = 0; i < results->argc; i++)
         json_masked(json, NULL, results->argv[i]);
     json_close(json, ']');
+    json_count(json, "run", results->bench->run);
 }
 
 // What was asked for, and what was made of it where that is left to the tool.

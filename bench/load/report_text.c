@@ -190,8 +190,16 @@ static void print_verdict(const struct results *results)
     if (results->bench->scenario->print)
         results->bench->scenario->print(results->bench);
     if (end[COUNT_held_back])
-        printf("  held back: the server did not take messages in time, %llu times\n",
+        printf("  held back: %llu due messages, which the server did not take in time\n",
                (unsigned long long)end[COUNT_held_back]);
+    if (end[COUNT_due_unsent])
+        printf("  NOTE: %llu messages were due and never sent; the latencies count them as late as "
+               "they were in the end\n",
+               (unsigned long long)end[COUNT_due_unsent]);
+    if (end[COUNT_incomplete])
+        printf("  %llu messages did not reach everybody; they count for the last member as late as "
+               "they were when given up\n",
+               (unsigned long long)end[COUNT_incomplete]);
     if (end[COUNT_given_up])
         printf("  the window went on without %llu messages\n",
                (unsigned long long)end[COUNT_given_up]);

@@ -29,6 +29,20 @@ static void find_shares(struct results *results)
     }
 }
 
+uint64_t results_opening_ns(const struct bench *bench)
+{
+    uint64_t from_ns = UINT64_MAX, until_ns = 0;
+    for (uint32_t i = 0; i < bench->thread_count; i++) {
+        uint64_t first_ns = counter_read(&bench->workers[i].open_from_ns);
+        uint64_t last_ns = counter_read(&bench->workers[i].open_until_ns);
+        if (first_ns && first_ns < from_ns)
+            from_ns = first_ns;
+        if (last_ns > until_ns)
+            until_ns = last_ns;
+    }
+    return until_ns > from_ns ? until_ns - from_ns : 0;
+}
+
 void results_finish(struct results *results)
 {
     const struct bench *bench = results->bench;
@@ -65,7 +79,8 @@ bool results_failed(const struct results *results)
     const uint64_t *end = results->end.counts;
     return verdict->missing || verdict->doubled || verdict->reordered || verdict->stranded ||
            end[COUNT_misplaced] || end[COUNT_damaged] || end[COUNT_lost] || end[COUNT_failed] ||
-           results->server_ended || !results->opened_all || results_nothing_measured(results);
+           end[COUNT_due_unsent] || results->server_ended || !results->opened_all ||
+           results_nothing_measured(results);
 }
 
 bool results_nothing_measured(const struct results *results)

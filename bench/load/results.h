@@ -46,14 +46,18 @@ struct results {
 
 #define results_count(results, symbol) ((results)->counts[COUNT_##symbol])
 
+// From when the first handshake was due to when the last one was done or had failed, over all
+// workers; 0 when there was none.
+uint64_t results_opening_ns(const struct bench *bench);
+
 // Computes the differences and merges the histograms.
 void results_finish(struct results *results);
 
 // What the server's memory grew by per connection while they were opened.
 double results_bytes_each(const struct results *results);
 
-// True when messages were lost, doubled, reordered or spoilt, when connections failed, or when
-// nothing was measured.
+// True when messages were lost, doubled, reordered, spoilt or never sent, when connections
+// failed, or when nothing was measured.
 bool results_failed(const struct results *results);
 
 // A load was asked for, and interrupted before its measured time began.

@@ -46,7 +46,7 @@ static void explain_opening(struct reasons *reasons, const struct results *resul
     if (results->cut_short)
         add_reason(reasons, "interrupted when %llu of %u connections were open", opened,
                    options->connections);
-    else if (results->open_ns && !end[COUNT_failed] && !end[COUNT_lost])
+    else if (results->opened.at_ns && !end[COUNT_failed] && !end[COUNT_lost])
         add_reason(reasons,
                    "%llu of %u connections were open after %.3g s (--open-limit): the server takes "
                    "them but does not answer in time",
@@ -68,6 +68,7 @@ bool results_why_failed(const struct results *results, char *out, size_t out_byt
     add_count(&reasons, end[COUNT_failed], "connections could not be opened");
     add_count(&reasons, end[COUNT_lost], "connections lost");
     add_count(&reasons, verdict->stranded, "connections did not come back");
+    add_count(&reasons, end[COUNT_due_unsent], "messages due but never sent");
     add_count(&reasons, verdict->missing, "deliveries missing");
     add_count(&reasons, verdict->doubled, "doubled");
     add_count(&reasons, verdict->reordered, "reordered");

@@ -117,7 +117,10 @@ int secure_start(struct worker *worker)
     worker->plain = malloc(TLS_RECORD_MAX_BYTES);
     if (!worker->plain)
         return -ENOMEM;
-    return tls_client_context_create(&worker->tls, &secure->options, error, sizeof error);
+    int result = tls_client_context_create(&worker->tls, &secure->options, error, sizeof error);
+    if (result && result != -ENOMEM)
+        worker_fail(worker, "TLS: %s", error);
+    return result;
 }
 
 // --- A connection

@@ -7,13 +7,14 @@
 //           inside a message that a server has wrapped
 //   binary  24 bytes, little-endian words in the same order
 //
-// The rest of the payload is filler.
+// The rest of the payload is filler: STAMP_FILLER again and again.
 #pragma once
 
 #include "base/check.h"
 
 #define STAMP_TEXT_BYTES   48
 #define STAMP_BINARY_BYTES 24
+#define STAMP_FILLER       'x'
 
 struct stamp {
     uint32_t run;       // random: tells our messages from another run's

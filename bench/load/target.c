@@ -122,3 +122,14 @@ void target_source(struct sock_address *out, uint32_t n)
     v4->sin_addr.s_addr = htonl(0x7F000002 + n);
     out->bytes = sizeof *v4;
 }
+
+uint32_t target_local_ports(void)
+{
+    unsigned from = 32768, to = 60999; // Linux's own
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    if (file && (fscanf(file, "%u %u", &from, &to) != 2 || from > to || to > 65535))
+        from = 32768, to = 60999;
+    if (file)
+        fclose(file);
+    return to - from + 1;
+}

@@ -27,3 +27,6 @@ size_t target_expand(char *out, size_t out_max, const char *text, uint32_t room,
 
 // The n-th loopback source address: 127.0.0.2, 127.0.0.3 … with the port left to the kernel.
 void target_source(struct sock_address *out, uint32_t n);
+
+// How many ports the kernel may choose from for one address (net.ipv4.ip_local_port_range).
+uint32_t target_local_ports(void);

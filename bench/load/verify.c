@@ -82,11 +82,13 @@ enum verify_result verify_unexpected(struct verify *verify, uint32_t stream, uin
     uint32_t next = verify->next[stream];
     if (sequence > next) {
         add_gap(verify, stream, next, sequence);
+        counter_add(&verify->skipped, sequence - next);
         verify->next[stream] = sequence + 1;
         return VERIFY_NEW;
     }
     if (fill_gap(verify, stream, sequence)) {
         counter_add(&verify->reordered, 1);
+        counter_add(&verify->skipped, (uint64_t)-1);
         return VERIFY_REORDERED;
     }
     counter_add(&verify->doubled, 1);

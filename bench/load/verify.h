@@ -30,6 +30,7 @@ struct verify {
     struct verify_gap *gaps;
     uint32_t streams, gap_count, gap_free;
     counter doubled, reordered, forgotten;
+    counter skipped; // numbers passed over that have not come since; stays when a stream restarts
 };
 
 enum verify_result { VERIFY_NEW, VERIFY_REORDERED, VERIFY_DOUBLED };

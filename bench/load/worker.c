@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "load/client.h"
 #include "load/secure.h"
+#include "load/verify.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -24,6 +25,7 @@
 #define GATHER_MAX        64
 #define MOST_DECAY        512                // of it is forgotten each round
 #define IDLE_WAIT_NS      UINT64_C(20000000) // how late a change of phase may be seen
+#define START_WAIT_NS     UINT64_C(1000000)  // the same of the first one
 
 // Not a power of two: buffers that are used for a hundred bytes each would all fall into the same
 // sets of the cache.
@@ -126,16 +128,16 @@ static int set_up(struct worker *worker)
 
 // --- The loop
 
-// Deliveries that this worker still expects, about.
-static uint64_t under_way(const struct worker *worker)
+uint64_t worker_under_way(const struct worker *worker)
 {
     const struct bench *bench = worker->bench;
-    uint64_t expected = 0, arrived = counter_read(&worker->counts[COUNT_delivered]) +
+    uint64_t expected = 0, settled = counter_read(&worker->counts[COUNT_delivered]) +
                                      counter_read(&worker->counts[COUNT_excused]);
+    if (worker->verify)
+        settled += counter_read(&worker->verify->skipped);
     for (uint32_t i = 0; i < bench->thread_count; i++)
-        expected += counter_read(&bench->workers[i].counts[COUNT_expected]);
-    expected /= bench->thread_count;
-    return expected > arrived ? expected - arrived : 0;
+        expected += counter_read(&bench->workers[i].expected_on[worker->index]);
+    return expected > settled ? expected - settled : 0;
 }
 
 // How many completions are worth waking up for. A wake-up costs more than a message does, but
@@ -145,7 +147,7 @@ static uint64_t under_way(const struct worker *worker)
 // than can still come, so that nothing waits longer for its next round.
 static uint32_t worth_waking(struct worker *worker)
 {
-    uint64_t left = under_way(worker), most = worker->most_under_way;
+    uint64_t left = worker_under_way(worker), most = worker->most_under_way;
     most -= most / MOST_DECAY;
     most = left > most ? left : most;
     worker->most_under_way = most;
@@ -160,7 +162,8 @@ static void enter(struct worker *worker, uint64_t due_ns)
     uint64_t now_ns = clock_monotonic_ns();
     uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
     uint32_t batch = worth_waking(worker);
-    uint64_t limit_ns = batch > 1 ? GATHER_NS : IDLE_WAIT_NS;
+    bool starts = bench_phase(worker->bench) == PHASE_SETUP;
+    uint64_t limit_ns = batch > 1 ? GATHER_NS : starts ? START_WAIT_NS : IDLE_WAIT_NS;
     int error = ring_enter_ns(worker->ring, batch, wait_ns < limit_ns ? wait_ns : limit_ns);
     atomic_store_explicit(&worker->asleep, false, memory_order_relaxed);
     if (error) {
@@ -189,13 +192,15 @@ static uint64_t open_more(struct worker *worker)
     if (bench_phase(worker->bench) != PHASE_OPEN)
         return UINT64_MAX;
     if (!worker->open_pace.start_ns)
-        worker->open_pace =
-            pace_make(worker->now_ns, options->connect_rate / worker->bench->thread_count);
+        worker->open_pace = pace_make(worker->now_ns, options->connect_rate * worker->client_count /
+                                                          options->connections);
     uint32_t limit = options->concurrency / worker->bench->thread_count;
     while (worker->next_to_open < worker->client_count && worker->opening < (limit ? limit : 1)) {
-        if (pace_due_ns(&worker->open_pace) > worker->now_ns)
-            return pace_due_ns(&worker->open_pace);
-        client_open(worker, &worker->clients[worker->next_to_open++]);
+        uint64_t due_ns = pace_due_ns(&worker->open_pace);
+        if (due_ns > worker->now_ns)
+            return due_ns;
+        client_open(worker, &worker->clients[worker->next_to_open++],
+                    options->connect_rate > 0 ? due_ns : worker->now_ns);
         worker->open_pace.done++;
     }
     return UINT64_MAX;
@@ -205,8 +210,12 @@ static uint64_t load_more(struct worker *worker)
 {
     enum phase phase = bench_phase(worker->bench);
     bool loading = phase == PHASE_LOAD || phase == PHASE_DRAIN;
-    return loading && worker->bench->scenario->tick ? worker->bench->scenario->tick(worker)
-                                                    : UINT64_MAX;
+    uint64_t next_ns = UINT64_MAX;
+    if (loading && worker->bench->scenario->tick)
+        next_ns = worker->bench->scenario->tick(worker);
+    // Release: who reads it sees what this tick has found to be owed.
+    atomic_store_explicit(&worker->drains, phase == PHASE_DRAIN, memory_order_release);
+    return next_ns;
 }
 
 static void run_rounds(struct worker *worker)
@@ -239,5 +248,6 @@ void *worker_main(void *argument)
     atomic_store_explicit(&worker->ready, true, memory_order_release);
     if (!error)
         run_rounds(worker);
+    atomic_store(&worker->asleep, false); // nobody wakes us any more
     return NULL;
 }

@@ -18,6 +18,8 @@
 
 #include <pthread.h>
 
+struct verify;
+
 #define COUNTER(symbol, text) COUNT_##symbol,
 enum {
 #include "load/counters.def"
@@ -49,12 +51,18 @@ struct worker {
     int tid;
     _Atomic bool ready;  // set up, or failed with `error`
     _Atomic bool asleep; // about to wait: others must wake it
+    _Atomic bool drains; // has seen the DRAIN phase
     _Atomic bool error_set;
     char error[256]; // the first thing that went wrong
 
     counter counts[COUNTS];
-    struct hdr latency;   // from due to each receiver
-    struct hdr last;      // from due to the last receiver
+    counter *expected_on;        // per thread: deliveries that our messages should make there
+    const struct verify *verify; // the scenario's, NULL where nothing is numbered
+    counter owed;                // 0: the open loop has sent what is due
+    counter away;                // connections that we have ended and that are to come back
+    counter open_from_ns, open_until_ns; // first handshake due, latest one done or failed
+    struct hdr latency;                  // from due to each receiver
+    struct hdr last;                     // from due to the last receiver
     struct hdr secured;   // from the start of a connection to the end of its TLS handshake
     struct hdr handshake; // from the start of a connection to its 101
     struct hdr lag;       // how late we sent what the clock said
@@ -72,6 +80,23 @@ static inline void worker_add_counts(const struct bench *bench, uint64_t counts[
             counts[i] += counter_read(&bench->workers[w].counts[i]);
     }
 }
+
+// How long ago it was due; 0 when the clock of another thread was ahead.
+static inline uint64_t age_ns(uint64_t now_ns, uint64_t due_ns)
+{
+    return now_ns > due_ns ? now_ns - due_ns : 0;
+}
+
+// Deliveries that a message just sent should make on a thread.
+static inline void worker_expect(struct worker *worker, uint32_t thread, uint64_t deliveries)
+{
+    counter_add(&worker->expected_on[thread], deliveries);
+    worker_count(worker, expected, deliveries);
+}
+
+// Deliveries that this worker still expects. Neither those that will never come, because the
+// receiver's connection ended or a later message overtook them, nor anything twice.
+uint64_t worker_under_way(const struct worker *worker);
 
 static inline bool worker_loading(struct worker *worker)
 {

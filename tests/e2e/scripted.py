@@ -17,11 +17,15 @@ class Plan:
     """What happens to message n (of the room, or in an echo of the connection) on its way to member m, by
     order of joining: sets of (n, m)."""
 
-    def __init__(self, delay_s=0.0, drop=(), double=(), swap=(), damage=(), stray=(), hang_up=None):
-        self.delay_s, self.hang_up = delay_s, hang_up
+    def __init__(self, delay_s=0.0, drop=(), double=(), swap=(), damage=(), spoil=(), stray=(), hang_up=None,
+                 stall=None, answers=None, answer_s=0.0):
+        self.delay_s, self.hang_up = delay_s, hang_up  # seconds, or a function of n and m
+        self.stall = stall  # (n, seconds): nothing is read for so long behind message n of a room
+        self.answers = answers  # handshakes: those behind are read and not answered
+        self.answer_s = answer_s  # how long each takes
         self.fates = {}
         for name, events in (('drop', drop), ('double', double), ('swap', swap), ('damage', damage),
-                             ('stray', stray)):
+                             ('spoil', spoil), ('stray', stray)):
             self.fates.update(dict.fromkeys(events, name))
         self.last = max([n for n, _ in self.fates] + [hang_up[0] if hang_up else 0])
 
@@ -47,7 +51,8 @@ async def read_message(reader):
     masked = await reader.readexactly(length)
     if first & 0x0F not in (1, 2):
         return None
-    return bytes(c ^ mask[i % 4] for i, c in enumerate(masked))
+    keys = (mask * (length // 4 + 1))[:length]
+    return (int.from_bytes(masked, 'big') ^ int.from_bytes(keys, 'big')).to_bytes(length, 'big')
 
 
 class ScriptedServer:
@@ -56,7 +61,7 @@ class ScriptedServer:
 
     def __init__(self, plan, wrap=None):
         self.plan, self.wrap = plan, wrap or (lambda payload: payload)
-        self.members, self.held = [], {}
+        self.members, self.held, self.late, self.asked = [], {}, {}, 0
         self.sent = collections.Counter()  # messages, by connection in an echo
         self.done = collections.Counter()  # fates that were met
         self.loop = asyncio.new_event_loop()
@@ -76,6 +81,11 @@ class ScriptedServer:
         try:
             head = await reader.readuntil(b'\r\n\r\n')
             key = re.search(rb'Sec-WebSocket-Key: (\S+)', head).group(1)
+            self.asked += 1
+            if self.plan.answers is not None and self.asked > self.plan.answers:
+                await reader.read()
+                return
+            await asyncio.sleep(self.plan.answer_s)
             accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
             writer.write(b'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n'
                          b'Connection: Upgrade\r\nSec-WebSocket-Accept: ' + accept + b'\r\n\r\n')
@@ -86,7 +96,9 @@ class ScriptedServer:
                 if echo:
                     self.send(self.count(member), member, payload)
                 else:
-                    self.publish(self.count('room'), payload)
+                    self.publish(number := self.count('room'), payload)
+                    if self.plan.stall and self.plan.stall[0] == number:
+                        await asyncio.sleep(self.plan.stall[1])
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -109,12 +121,19 @@ class ScriptedServer:
     def send(self, number, member, payload):
         writer = self.members[member]
         out = b''.join(frame(self.wrap(one)) for one in self.fate(number, member, payload))
-        if not writer or not out:
+        if not writer or not out or writer.is_closing():
             return
         if self.plan.delay_s:
-            self.loop.call_later(self.plan.delay_s, writer.write, out)
+            self.send_late(number, member, writer, out)
         else:
             writer.write(out)
+
+    def send_late(self, number, member, writer, out):
+        """A delayed message holds up those behind it: the order stays."""
+        delay_s = self.plan.delay_s(number, member) if callable(self.plan.delay_s) else self.plan.delay_s
+        at_s = max(self.loop.time() + delay_s, self.late.get(member, 0) + 1e-7)
+        self.late[member] = at_s
+        self.loop.call_at(at_s, writer.write, out)
 
     def fate(self, number, member, payload):
         fate = self.plan.fates.get((number, member))
@@ -123,6 +142,7 @@ class ScriptedServer:
             self.held[member] = payload
             return []
         out = {'drop': [], 'double': [payload, payload], 'damage': [payload[:-1]],
+               'spoil': [payload[:-1] + b'y'],
                # The stamp's second word is the room.
                'stray': [payload[:8] + b'aaaaaaab' + payload[16:]]}.get(fate, [payload])
         return out + ([self.held.pop(member)] if member in self.held else [])

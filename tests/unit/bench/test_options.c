@@ -156,7 +156,7 @@ Test(options, all_are_written)
     size_t text_bytes;
     struct json json = {.file = open_memstream(&text, &text_bytes)};
     cr_assert_eq(parse("fanout -n 7 --rate 2.5 --pid 8,9 --tls-version 1.3 --no-self -d 2s "
-                       "-H Authorization:abc -H X:1 --join in?token=abc"),
+                       "-H Authorization:abc -H X:1 --join in?token=abc --seed 5"),
                  OPTIONS_RUN, "%s", error);
     json_open(&json, NULL, '{');
     options_write(&json, &options);
@@ -307,4 +307,12 @@ Test(options, of_the_moving_scenarios)
     cr_assert_eq(options.every_ns, UINT64_C(500000000));
     cr_assert_eq(parse("slow --slow 100"), OPTIONS_BAD);
     cr_assert_eq(parse("storm --wave 0"), OPTIONS_BAD);
+}
+
+Test(options, seed_0_is_a_seed)
+{
+    cr_assert_eq(parse("echo --seed 0"), OPTIONS_RUN);
+    cr_assert_eq(options.seed, 0);
+    cr_assert_eq(parse("echo"), OPTIONS_RUN);
+    cr_assert_eq(options.seed, OPTIONS_SEED_BY_CLOCK);
 }

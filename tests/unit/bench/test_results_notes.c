@@ -71,7 +71,7 @@ static void good_run(void)
     results.bench = &bench;
     results.opened_all = true;
     results.measured_s = 1;
-    results.open_ns = 1;
+    results.opened.at_ns = 1;
     bench.options.connections = 10;
     bench.options.open_limit_ns = 2500000000;
 }
@@ -130,7 +130,7 @@ Test(results_notes, nothing_measured, .init = good_run)
 Test(results_notes, set_up_failed, .init = good_run)
 {
     results.opened_all = false;
-    results.open_ns = 0;
+    results.opened.at_ns = 0;
     check_fails("the run failed: --json FILE has its verdict");
     snprintf(results.error, sizeof results.error, "thread 0 cannot be set up");
     check_fails("thread 0 cannot be set up");
