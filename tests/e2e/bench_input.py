@@ -5,6 +5,7 @@ bench_input.py RINGCAST-BENCH RINGCAST
 Exit code 2: wrong usage; 1: the run failed. Never without one line on stderr that says why, -q or not.
 """
 
+import collections
 import os
 import re
 import resource
@@ -144,6 +145,15 @@ def check_descriptors(tap):
                'more threads by itself', f'{code} {out} {error}')
 
 
+def check_sources(tap):
+    """Connections come from as many addresses as --sources says, in turn."""
+    with Silent() as silent:
+        code, _, error = run('connect', silent.url, '-n', 6, '--sources', 3, '-q', '--open-limit', '300ms')
+        silent.socket.settimeout(PATIENCE_S)
+        addresses = collections.Counter(silent.socket.accept()[1][0] for _ in range(6))
+    tap.equal((code, addresses), (1, {'127.0.0.2': 2, '127.0.0.3': 2, '127.0.0.4': 2}), f'source addresses: {error}')
+
+
 def on_terminal(*arguments):
     """What a terminal gets to see of standard error: lines that were drawn over each other."""
     ours, theirs = os.openpty()
@@ -176,6 +186,7 @@ def check_live_line(tap):
 def main():
     with Tap() as tap:
         check_live_line(tap)
+        check_sources(tap)
         check_descriptors(tap)
         check_usage(tap)
         check_opening(tap)
