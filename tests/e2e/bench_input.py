@@ -148,10 +148,10 @@ def check_descriptors(tap):
 def check_sources(tap):
     """Connections come from as many addresses as --sources says, in turn."""
     with Silent() as silent:
-        code, _, error = run('connect', silent.url, '-n', 6, '--sources', 3, '-q', '--open-limit', '300ms')
+        code, _, _ = run('connect', silent.url, '-n', 6, '--sources', 3, '-q', '--open-limit', '300ms')
         silent.socket.settimeout(PATIENCE_S)
         addresses = collections.Counter(silent.socket.accept()[1][0] for _ in range(6))
-    tap.equal((code, addresses), (1, {'127.0.0.2': 2, '127.0.0.3': 2, '127.0.0.4': 2}), f'source addresses: {error}')
+    tap.equal((code, addresses), (1, {'127.0.0.2': 2, '127.0.0.3': 2, '127.0.0.4': 2}), 'source addresses')
 
 
 def on_terminal(*arguments):
