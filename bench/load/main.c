@@ -51,8 +51,7 @@ static int run(int argc, char **argv, char **command)
         options_help();
         return EXIT_GOOD;
     case OPTIONS_VERSION:
-        printf("ringcast-bench %s%s%s%s\n", RINGCAST_VERSION, revision[0] ? " (" : "", revision,
-               revision[0] ? ")" : "");
+        printf("ringcast-bench %s (%s)\n", RINGCAST_VERSION, revision);
         return EXIT_GOOD;
     case OPTIONS_BAD:
         return complain(EXIT_BAD_USAGE, error);

@@ -111,7 +111,7 @@ static void write_origin(struct json *json, const struct results *results)
     (void)uname(&host);
     json_text(json, "tool", "ringcast-bench");
     json_text(json, "version", RINGCAST_VERSION);
-    json_text(json, "revision", revision[0] ? revision : NULL);
+    json_text(json, "revision", revision);
     json_text(json, "scenario", results->bench->scenario->name);
     json_count(json, "started_ms", results->started_ms);
     json_text(json, "kernel", host.release);
