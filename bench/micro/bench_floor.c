@@ -36,7 +36,7 @@
 #define TRASH_BYTES (256 * 1024)
 #define EVENTS      512
 #define QUEUE       1024
-#define BYTES_MAX   (1 << 20)
+#define BYTES_MAX   (64 << 20)
 #define STALL_NS    UINT64_C(10000000000) // a reader that takes nothing for so long is stuck
 
 // As in load/worker.c.
