@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/rand.h"
 #include "load/client.h"
+#include "load/live.h"
 #include "load/results.h"
 #include "load/secure.h"
 #include "load/series.h"
@@ -128,6 +129,26 @@ static int choose_sources(struct bench *bench, char *error, size_t error_bytes)
     return 0;
 }
 
+// Tried on this thread, which gets its own CPUs back: nobody but the kernel knows what is allowed.
+static int check_pins(const struct options *options, char *error, size_t error_bytes)
+{
+    cpu_set_t own, one;
+    int result = 0;
+    if (!options->cpu_count || sched_getaffinity(0, sizeof own, &own))
+        return 0;
+    for (uint32_t i = 0; i < options->cpu_count && !result; i++) {
+        CPU_ZERO(&one);
+        CPU_SET(options->cpus[i], &one);
+        if (sched_setaffinity(0, sizeof one, &one)) {
+            result = -EINVAL;
+            snprintf(error, error_bytes, "--pin: there is no CPU %u for this process",
+                     options->cpus[i]);
+        }
+    }
+    (void)sched_setaffinity(0, sizeof own, &own);
+    return result;
+}
+
 static void choose_seed(struct bench *bench)
 {
     if (bench->options.seed == OPTIONS_SEED_BY_CLOCK)
@@ -156,6 +177,8 @@ int bench_prepare(struct bench *bench, char *error, size_t error_bytes)
     if (!result)
         result = secure_prepare(bench, error, error_bytes);
     if (!result)
+        result = check_pins(&bench->options, error, error_bytes);
+    if (!result)
         result = choose_threads(bench, error, error_bytes);
     if (!result)
         result = choose_sources(bench, error, error_bytes);
@@ -164,15 +187,6 @@ int bench_prepare(struct bench *bench, char *error, size_t error_bytes)
 
 // --- Sampling
 
-static void add_counts(const struct bench *bench, uint64_t counts[COUNTS])
-{
-    for (int i = 0; i < COUNTS; i++) {
-        counts[i] = 0;
-        for (uint32_t w = 0; w < bench->thread_count; w++)
-            counts[i] += counter_read(&bench->workers[w].counts[i]);
-    }
-}
-
 struct session {
     struct bench *bench;
     struct results *results;
@@ -180,8 +194,7 @@ struct session {
     uint32_t server_count;
     pid_t spawned;
     struct series *series;
-    bool live; // stderr is a terminal
-    uint64_t live_ns, live_delivered;
+    struct live live;
 };
 
 // A server may accept before it has started its workers, and start more when there is load.
@@ -195,30 +208,8 @@ static void take_sample(struct session *session, struct results_sample *sample)
     pid_t self = getpid();
     (void)proc_read(&sample->server, session->server_pids, session->server_count);
     (void)proc_read(&sample->tool, &self, 1);
-    add_counts(session->bench, sample->counts);
+    worker_add_counts(session->bench, sample->counts);
     sample->at_ns = clock_monotonic_ns();
-}
-
-static void show_live(struct session *session)
-{
-    uint64_t now_ns = clock_monotonic_ns(), counts[COUNTS];
-    if (!session->live || now_ns - session->live_ns < STEP_NS)
-        return;
-    add_counts(session->bench, counts);
-    struct hdr *merged = calloc(1, sizeof *merged);
-    for (uint32_t w = 0; merged && w < session->bench->thread_count; w++)
-        hdr_merge(merged, &session->bench->workers[w].latency);
-    double rate = (double)(counts[COUNT_delivered] - session->live_delivered) * 1e9 /
-                  (double)(now_ns - session->live_ns);
-    fprintf(stderr, "\r\033[K%llu open, %.0f deliveries/s, p99 %.2f ms, %llu errors",
-            (unsigned long long)(counts[COUNT_opened] - counts[COUNT_lost] - counts[COUNT_dropped] -
-                                 counts[COUNT_slow_ended]),
-            session->live_ns ? rate : 0, merged ? (double)hdr_quantile(merged, 0.99) / 1e6 : 0,
-            (unsigned long long)(counts[COUNT_failed] + counts[COUNT_lost]));
-    fflush(stderr);
-    free(merged);
-    session->live_ns = now_ns;
-    session->live_delivered = counts[COUNT_delivered];
 }
 
 static void sleep_until(uint64_t at_ns)
@@ -247,17 +238,32 @@ static bool reached(uint64_t limit_ns, uint64_t now_ns)
     return now_ns >= limit_ns;
 }
 
-// Sleeps towards a time in steps that show the live line; false when interrupted before it.
+// A server that ended explains whatever else went wrong.
+static bool note_server(struct session *session)
+{
+    char how[64];
+    struct results *results = session->results;
+    if (session->spawned <= 0 || results->server_ended ||
+        !spawn_ended(session->spawned, how, sizeof how))
+        return results->server_ended;
+    results->server_ended = true;
+    snprintf(results->error, sizeof results->error,
+             "the server of --spawn ended with %s during the run", how);
+    return true;
+}
+
+// Sleeps towards a time in steps that show the live line; false when interrupted before it,
+// by a signal or the server's end.
 static bool wait_until(struct session *session, uint64_t limit_ns)
 {
     for (;;) {
         uint64_t now_ns = clock_monotonic_ns();
         if (reached(limit_ns, now_ns))
             return true;
-        if (interrupted)
+        if (interrupted || note_server(session))
             return false;
         add_to_series(session, now_ns);
-        show_live(session);
+        live_show(&session->live, session->bench);
         sleep_until(earlier(earlier(limit_ns, now_ns + STEP_NS), series_next_ns(session->series)));
     }
 }
@@ -314,13 +320,15 @@ static void open_all(struct session *session)
     uint64_t begun_ns = clock_monotonic_ns(), counts[COUNTS] = {0};
     pid_t self = getpid();
     take_sample(session, &results->before);
+    add_to_series(session, begun_ns);
     set_phase(bench, PHASE_OPEN);
     while (counts[COUNT_opened] + counts[COUNT_failed] < bench->options.connections &&
            !interrupted &&
            !reached(begun_ns + bench->options.open_limit_ns, clock_monotonic_ns())) {
         usleep(1000);
-        show_live(session);
-        add_counts(bench, counts);
+        add_to_series(session, clock_monotonic_ns());
+        live_show(&session->live, session->bench);
+        worker_add_counts(bench, counts);
     }
     results->open_ns = results_opening_ns(bench);
     (void)proc_read(&results->tool_opened, &self, 1);
@@ -343,7 +351,7 @@ static bool is_drained(const struct bench *bench)
             counter_read(&worker->owed) || counter_read(&worker->away))
             return false;
     }
-    add_counts(bench, counts);
+    worker_add_counts(bench, counts);
     return counts[COUNT_delivered] + counts[COUNT_excused] >= counts[COUNT_expected];
 }
 
@@ -370,8 +378,11 @@ static void load(struct session *session)
     bool whole = wait_until(session, from_ns);
     find_children(session);
     take_sample(session, &results->from);
-    whole = whole && wait_until(session, from_ns + bench->options.duration_ns);
-    take_sample(session, &results->until);
+    results->until = results->from; // nothing is measured when the warm-up was cut short
+    if (whole) {
+        whole = wait_until(session, from_ns + bench->options.duration_ns);
+        take_sample(session, &results->until);
+    }
     if (!whole) {
         atomic_store(&bench->until_ns, clock_monotonic_ns());
         results->cut_short = true;
@@ -420,12 +431,15 @@ static void run_phases(struct session *session)
         results->from = results->until = results->opened;
         if (results->opened_all && bench->scenario->loads && !interrupted)
             load(session);
+        else
+            results->cut_short = interrupted;
     }
     take_sample(session, &results->end);
     join_workers(bench);
+    (void)note_server(session);
     if (bench->scenario->judge && results->opened_all)
         bench->scenario->judge(bench, &results->verdict);
-    add_counts(bench, results->end.counts); // what the last round and the judge have found
+    worker_add_counts(bench, results->end.counts); // what the last round and the judge have found
     if (results->end.counts[COUNT_due_unsent])
         worker_fail(&bench->workers[0],
                     "%llu messages that were due had not been sent when the --drain ended: the "
@@ -433,14 +447,13 @@ static void run_phases(struct session *session)
                     (unsigned long long)results->end.counts[COUNT_due_unsent]);
     note_error(session);
     results_finish(results);
-    if (session->live)
-        fprintf(stderr, "\r\033[K");
+    live_end(&session->live);
 }
 
 int bench_run(struct bench *bench, struct results *results, char *error, size_t error_bytes)
 {
     struct session session = {.bench = bench, .results = results};
-    session.live = !bench->options.quiet && isatty(STDERR_FILENO);
+    live_begin(&session.live, bench);
     results->bench = bench;
     results->started_ms = clock_realtime_ms();
     catch_signals();

@@ -246,6 +246,7 @@ static void on_recv(struct worker *worker, struct client *client,
             give_back(worker, client);
         return;
     }
+    worker_count(worker, slow_hung_up, result == 0 && client->slow && client->state == CLIENT_OPEN);
     if (result == 0)
         client_end(worker, client,
                    client->state == CLIENT_SECURING

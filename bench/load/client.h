@@ -48,10 +48,11 @@ struct client {
     uint32_t file;
     uint8_t state; // enum client_state
     uint8_t armed; // operations the kernel holds
-    bool joining;  // waits for the answer to --join
+    bool joining;  // has not sent every --join, or waits for the answer
     bool slow;     // the scenario decides when it reads
 
     bool dirty;                     // on the worker's list for this tick's flush
+    uint8_t joins_sent;             // of the options
     uint32_t id;                    // number over all workers
     struct client_backlog *backlog; // what did not fit into the socket
     uint8_t *out;                   // of this tick, in the worker's arena

@@ -62,19 +62,53 @@ static void finish_opening(struct worker *worker, struct client *client)
         worker->bench->scenario->opened(worker, client);
 }
 
-static void open_by_answer(struct worker *worker, struct client *client, const uint8_t *bytes,
-                           size_t len)
+static bool contains(const uint8_t *bytes, size_t len, const char *text)
 {
-    const char *joined = worker->bench->options.joined;
-    if (memmem(bytes, len, joined, strlen(joined)))
+    return bytes && memmem(bytes, len, text, strlen(text));
+}
+
+// Sends what is due of --join and opens the connection when that was all. `bytes` are a message of
+// the server, which is what one --join waits for at most, or NULL behind the 101.
+static void join(struct worker *worker, struct client *client, const uint8_t *bytes, size_t len)
+{
+    const struct options *options = &worker->bench->options;
+    while (client->joins_sent < options->join_count) {
+        const struct options_join *next = &options->joins[client->joins_sent];
+        if (next->after && !contains(bytes, len, next->after))
+            return;
+        if (next->after)
+            bytes = NULL;
+        client->joins_sent++;
+        client_send_template(worker, client, next->message, NULL, 0);
+        if (client->state != CLIENT_OPEN)
+            return;
+    }
+    if (!options->joined || contains(bytes, len, options->joined))
         finish_opening(worker, client);
+}
+
+// An answer to what the application calls a ping, whoever waits for a message.
+static bool answer(struct worker *worker, struct client *client, const uint8_t *bytes, size_t have)
+{
+    const struct options *options = &worker->bench->options;
+    for (uint32_t i = 0; i < options->answer_count; i++) {
+        const struct options_answer *one = &options->answers[i];
+        if (have < one->prefix_len || memcmp(bytes, one->prefix, one->prefix_len) != 0)
+            continue;
+        worker_count(worker, pings, 1);
+        client_send_template(worker, client, one->message, NULL, 0);
+        return true;
+    }
+    return false;
 }
 
 static void give_message(struct worker *worker, struct client *client, const uint8_t *bytes,
                          size_t have, uint64_t total_bytes)
 {
+    if (worker->bench->options.answer_count && answer(worker, client, bytes, have))
+        return;
     if (client->joining)
-        open_by_answer(worker, client, bytes, have);
+        join(worker, client, bytes, have);
     else
         worker->bench->scenario->message(worker, client, bytes, have, total_bytes);
 }
@@ -104,8 +138,9 @@ static void on_close_frame(struct worker *worker, struct client *client, const u
 {
     char why[64];
     unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 1005;
-    if (code == 1008 || code == 1013)
-        worker_count(worker, evicted, 1);
+    // Who never reads does not see it, but the reset behind it.
+    worker_count(worker, slow_closed, client->slow);
+    worker_count(worker, evicted, code == 1008 || code == 1013);
     snprintf(why, sizeof why, "closed by the server with %u%s%.*s", code, len > 2 ? " " : "",
              len > 2 ? (int)(len - 2 < 30 ? len - 2 : 30) : 0,
              len > 2 ? (const char *)payload + 2 : "");
@@ -173,14 +208,11 @@ static void spare_acknowledgements(struct worker *worker, struct client *client)
 
 static void begin_open(struct worker *worker, struct client *client)
 {
-    const struct options *options = &worker->bench->options;
     client->state = CLIENT_OPEN;
-    client->joining = options->joined;
+    client->joining = true;
+    client->joins_sent = 0;
     spare_acknowledgements(worker, client);
-    if (options->join)
-        client_send_template(worker, client, options->join, NULL, 0);
-    if (!client->joining && client->state == CLIENT_OPEN)
-        finish_opening(worker, client);
+    join(worker, client, NULL, 0);
 }
 
 // The answer to the handshake, whole or with an earlier part in the carry.

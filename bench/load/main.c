@@ -4,6 +4,7 @@
 #include "load/compare.h"
 #include "load/report_html.h"
 #include "load/results.h"
+#include "load/revision.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,11 +28,12 @@ static bool cannot_write(const char *path, int error)
 static int report(const struct results *results)
 {
     const struct options *options = &results->bench->options;
-    bool failed = results_failed(results);
+    char why[1024];
+    bool failed = results_why_failed(results, why, sizeof why);
     if (!options->quiet && !(options->json && strcmp(options->json, "-") == 0))
         report_text(results);
-    if (results->error[0])
-        complain(0, results->error);
+    if (failed || results->error[0])
+        complain(0, failed ? why : results->error);
     int error = options->json ? report_json(results, options->json) : 0;
     failed = cannot_write(options->json, error) || failed;
     error = options->html ? report_html(results, options->html) : 0;
@@ -39,22 +41,17 @@ static int report(const struct results *results)
     return failed ? EXIT_BAD_RUN : EXIT_GOOD;
 }
 
-int main(int argc, char **argv)
+// `command` is what was typed: getopt moves argv's words around.
+static int run(int argc, char **argv, char **command)
 {
     static struct bench bench;
-    if (argc > 1 && strcmp(argv[1], "compare") == 0)
-        return compare_run(argc - 2, argv + 2);
     char error[512];
-    char **command = calloc((size_t)argc + 1, sizeof *command); // getopt moves argv's words around
-    if (!command)
-        return complain(EXIT_BAD_RUN, "out of memory");
-    memcpy(command, argv, (size_t)argc * sizeof *command);
     switch (options_parse(&bench.options, argc, argv, error, sizeof error)) {
     case OPTIONS_HELP:
         options_help();
         return EXIT_GOOD;
     case OPTIONS_VERSION:
-        printf("ringcast-bench %s\n", RINGCAST_VERSION);
+        printf("ringcast-bench %s (%s)\n", RINGCAST_VERSION, revision);
         return EXIT_GOOD;
     case OPTIONS_BAD:
         return complain(EXIT_BAD_USAGE, error);
@@ -68,10 +65,22 @@ int main(int argc, char **argv)
         return complain(EXIT_BAD_RUN, "out of memory");
     results->argc = argc;
     results->argv = command;
-    if (bench_run(&bench, results, error, sizeof error))
-        return complain(EXIT_BAD_RUN, error);
-    int code = report(results);
+    bool nothing = bench_run(&bench, results, error, sizeof error);
+    int code = nothing ? complain(EXIT_BAD_RUN, error) : report(results);
+    free(results->series);
     free(results);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "compare") == 0)
+        return compare_run(argc - 2, argv + 2);
+    char **command = calloc((size_t)argc + 1, sizeof *command);
+    if (!command)
+        return complain(EXIT_BAD_RUN, "out of memory");
+    memcpy(command, argv, (size_t)argc * sizeof *command);
+    int code = run(argc, argv, command);
     free(command);
     return code;
 }

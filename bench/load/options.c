@@ -8,6 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Which scenarios use an option: a bit each, in the order of the words in `scenario_words`.
+enum {
+    CONNECT = 1,
+    IDLE = 2,
+    ECHO = 4,
+    FANOUT = 8,
+    SLOW = 16,
+    STORM = 32,
+    CHURN = 64,
+    ROOMS = FANOUT | SLOW | STORM | CHURN,
+    SENDS = ROOMS | ECHO,
+    LOADS = SENDS | IDLE,
+    TIMED = LOADS & ~STORM, // storm takes as long as its drops do
+    ALL = LOADS | CONNECT,
+};
+
+static const char scenario_words[] = "connect|idle|echo|fanout|slow|storm|churn";
+
 enum kind {
     KIND_COUNT,
     KIND_RATE,
@@ -17,12 +35,15 @@ enum kind {
     KIND_LIST,
     KIND_SEED,
     KIND_WORD,
-    KIND_HEADER
+    KIND_HEADER,
+    KIND_JOIN,
+    KIND_ANSWER
 };
 
 struct row {
     const char *name;
     char letter; // 0 = none
+    unsigned scenarios;
     enum kind kind;
     size_t offset;
     uint64_t min, max;
@@ -32,8 +53,8 @@ struct row {
 #define MINUTES (UINT64_C(60000000000))
 
 static const struct row rows[] = {
-#define OPTION(name, letter, kind, field, min, max, argument, help)                                \
-    {name, letter, kind, offsetof(struct options, field), min, max, argument, help},
+#define OPTION(name, letter, scenarios, kind, field, min, max, argument, help)                     \
+    {name, letter, scenarios, kind, offsetof(struct options, field), min, max, argument, help},
 #include "load/options.def"
 #undef OPTION
 };
@@ -71,11 +92,17 @@ static const char help_tail[] =
     "  ringcast-bench storm -n 5000 -r 50 --rate 100 --repeats 3 --wave 50\n"
     "  ringcast-bench churn -n 1000 -r 20 --rate 500 --churn-rate 500\n"
     "  ringcast-bench compare --html both.html before.json after.json\n"
-    "  ringcast-bench fanout ws://127.0.0.1:6001/app/key -n 100 --joined subscription_succeeded "
-    "\\\n"
+    "  ringcast-bench fanout ws://127.0.0.1:6001/app/key -n 100 --no-self \\\n"
+    "      --join-after connection_established --joined subscription_succeeded \\\n"
     "      --join '{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-{room}\"}}' \\\n"
     "      --publish "
-    "'{\"event\":\"client-x\",\"channel\":\"private-{room}\",\"data\":\"{payload}\"}'\n"
+    "'{\"event\":\"client-x\",\"channel\":\"private-{room}\",\"data\":\"{payload}\"}' \\\n"
+    "      --answer '{\"event\":\"pusher:ping\"={\"event\":\"pusher:pong\"}'\n"
+    "  ringcast-bench fanout 'ws://127.0.0.1:3000/socket.io/?EIO=4&transport=websocket' -n 100 \\\n"
+    "      --join-after 0{ --join 40 --join-after 40{ --join '42[\"join\",\"{room}\"]' --answer "
+    "2=3 "
+    "\\\n"
+    "      --publish '42[\"say\",\"{room}\",\"{payload}\"]'\n"
     "  ringcast-bench connect wss://127.0.0.1:8443 -n 1000 --tls-version 1.3 --pid 4711\n"
     "  ringcast-bench idle -n 10k -d 30s --pid $(pidof ringcast)\n"
     "\n"
@@ -96,20 +123,28 @@ void options_help(void)
     fputs(help_tail, stdout);
 }
 
-int options_parse_count(const char *text, uint64_t *out)
+// A number and its unit; false when there is anything else.
+static bool parse_scaled(const char *text, double *out)
 {
     char *end;
     double value = strtod(text, &end);
     if (end == text)
-        return -1;
+        return false;
     double unit = *end == 'k' || *end == 'K' ? 1e3 : *end == 'M' ? 1e6 : *end == 'G' ? 1e9 : 1;
     if (unit > 1 && *++end == 'i') {
         unit = unit < 1e4 ? 1024 : unit < 1e7 ? 1048576 : 1073741824;
         end++;
     }
-    if (*end || !(value >= 0) || value * unit > 1e15)
+    *out = value * unit;
+    return !*end && value >= 0 && *out <= 1e15;
+}
+
+int options_parse_count(const char *text, uint64_t *out)
+{
+    double value;
+    if (!parse_scaled(text, &value))
         return -1;
-    *out = (uint64_t)(value * unit);
+    *out = (uint64_t)value;
     return 0;
 }
 
@@ -134,6 +169,7 @@ int options_parse_duration(const char *text, uint64_t *out_ns)
 
 struct parse {
     struct options *options;
+    bool given[ROWS];
     char *error;
     size_t error_bytes;
 };
@@ -147,6 +183,8 @@ static int bad_value(struct parse *parse, const struct row *row, const char *tex
         [KIND_LIST] = "numbers with commas between",
         [KIND_SEED] = "a number",
         [KIND_WORD] = "one of",
+        [KIND_JOIN] = "taken: there are too many of them",
+        [KIND_ANSWER] = "PREFIX=TEXT, or there are too many of them",
         [KIND_HEADER] = "a header line NAME: VALUE, or there are too many of them",
     };
     int len = snprintf(parse->error, parse->error_bytes, "--%s: '%.60s' is not %s", row->name, text,
@@ -218,13 +256,29 @@ static int set_number(struct parse *parse, const struct row *row, void *field, c
 
 static int set_rate(struct parse *parse, const struct row *row, void *field, const char *text)
 {
-    char *end;
-    double value = strtod(text, &end);
-    if (end != text && *end == 'k')
-        value *= 1e3, end++;
-    if (end == text || *end || !(value > 0) || value > (double)row->max)
+    double value;
+    if (!parse_scaled(text, &value) || (value <= 0 && row->min) || value > (double)row->max)
         return bad_value(parse, row, text);
     *(double *)field = value;
+    return 0;
+}
+
+static int add_join(struct options *options, const char *text)
+{
+    if (options->join_count == OPTIONS_JOINS_MAX)
+        return -1;
+    options->joins[options->join_count++] = (struct options_join){text, options->join_after};
+    options->join_after = NULL;
+    return 0;
+}
+
+static int add_answer(struct options *options, const char *text)
+{
+    size_t prefix_len = strcspn(text, "=");
+    if (!prefix_len || !text[prefix_len] || options->answer_count == OPTIONS_ANSWERS_MAX)
+        return -1;
+    options->answers[options->answer_count++] =
+        (struct options_answer){text, prefix_len, text + prefix_len + 1};
     return 0;
 }
 
@@ -246,6 +300,10 @@ static int set_field(struct parse *parse, const struct row *row, const char *tex
         return 0;
     case KIND_HEADER:
         return add_header(row, text, field) ? bad_value(parse, row, text) : 0;
+    case KIND_JOIN:
+        return add_join(options, text) ? bad_value(parse, row, text) : 0;
+    case KIND_ANSWER:
+        return add_answer(options, text) ? bad_value(parse, row, text) : 0;
     case KIND_WORD:
         *(uint32_t *)field = find_word(row->argument, text);
         return *(uint32_t *)field ? 0 : bad_value(parse, row, text);
@@ -256,8 +314,6 @@ static int set_field(struct parse *parse, const struct row *row, const char *tex
     }
 }
 
-#define DURATION_NS UINT64_C(5000000000) // where none is given
-
 static void set_defaults(struct options *options)
 {
     *options = (struct options){
@@ -265,6 +321,7 @@ static void set_defaults(struct options *options)
         .rooms = 1,
         .publishers = 1,
         .size_bytes = 100,
+        .duration_ns = 5000000000,
         .warmup_ns = 500000000,
         .settle_ns = 100000000,
         .drain_ns = 2000000000,
@@ -296,11 +353,6 @@ static int check_together(struct parse *parse)
         return complain(parse, "--rate (open loop) and --window (closed loop) exclude each other");
     if (!options->window)
         options->window = 1;
-    if (options->duration_ns && strcmp(options->scenario, "storm") == 0)
-        return complain(parse, "--duration: a storm lasts as long as --repeats, --wave and --every "
-                               "make it; leave it out");
-    if (!options->duration_ns)
-        options->duration_ns = DURATION_NS;
     if (options->rooms > options->connections)
         return complain(parse, "--rooms: there must not be more rooms than --connections");
     if (options->publishers > options->connections / options->rooms)
@@ -309,7 +361,9 @@ static int check_together(struct parse *parse)
         return complain(parse, "--publish: the template has no {payload}");
     if (options->publish && options->binary)
         return complain(parse, "--publish and --binary exclude each other: templates are text");
-    if (options->joined && !options->join)
+    if (options->join_after)
+        return complain(parse, "--join-after: there is no --join behind it");
+    if (options->joined && !options->join_count)
         return complain(parse, "--joined answers a --join, and there is none");
     if (options->proxy_clients && !options->proxy_header)
         return complain(parse, "--proxy-clients belongs to a --proxy-header, and there is none");
@@ -324,6 +378,22 @@ static int check_together(struct parse *parse)
                  least, options->binary ? "binary" : "text",
                  options->binary ? "" : " (24 with --binary)");
         return -1;
+    }
+    return 0;
+}
+
+// An option that the scenario would ignore is a misunderstanding.
+static int check_scenario(struct parse *parse)
+{
+    const char *scenario = parse->options->scenario;
+    uint32_t place = find_word(scenario_words, scenario);
+    unsigned bit = place ? 1u << (place - 1) : ALL; // no such scenario: said elsewhere
+    for (size_t i = 0; i < ROWS; i++) {
+        if (parse->given[i] && !(rows[i].scenarios & bit)) {
+            snprintf(parse->error, parse->error_bytes, "--%s means nothing to scenario %s",
+                     rows[i].name, scenario);
+            return -1;
+        }
     }
     return 0;
 }
@@ -382,7 +452,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
     _Static_assert(ROWS < '0', "row numbers must not be option letters");
     struct option table[ROWS + 3] = {0};
     char letters[LETTERS_MAX];
-    struct parse parse = {options, error, error_bytes};
+    struct parse parse = {.options = options, .error = error, .error_bytes = error_bytes};
     make_tables(table, letters);
     set_defaults(options);
     optind = 0; // start afresh: tests parse more than once
@@ -400,6 +470,9 @@ enum options_result options_parse(struct options *options, int argc, char **argv
         }
         if (set_field(&parse, row, optarg))
             return OPTIONS_BAD;
+        parse.given[row - rows] = true;
     }
-    return parse_words(&parse, argc, argv) || check_together(&parse) ? OPTIONS_BAD : OPTIONS_RUN;
+    return parse_words(&parse, argc, argv) || check_scenario(&parse) || check_together(&parse)
+               ? OPTIONS_BAD
+               : OPTIONS_RUN;
 }

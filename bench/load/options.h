@@ -8,11 +8,26 @@
 #define OPTIONS_PIDS_MAX          16
 #define OPTIONS_CPUS_MAX          64
 #define OPTIONS_HEADERS_MAX_BYTES 2048
+#define OPTIONS_JOINS_MAX         8
+#define OPTIONS_ANSWERS_MAX       8
 #define OPTIONS_SEED_BY_CLOCK     UINT64_MAX // none was given
 
 // What a word of a list is: its place in the list, counted from 1; 0 when it is not given.
 enum options_tls { OPTIONS_TLS_ANY, OPTIONS_TLS_12, OPTIONS_TLS_13 };
 enum options_proxy { OPTIONS_PROXY_NONE, OPTIONS_PROXY_V1, OPTIONS_PROXY_V2 };
+
+// A message that each connection sends when it begins.
+struct options_join {
+    const char *message; // a template
+    const char *after;   // what the server's message contains that it waits for, or NULL
+};
+
+// A message of the server that begins with `prefix` is answered.
+struct options_answer {
+    const char *prefix; // prefix_len bytes of it
+    size_t prefix_len;
+    const char *message; // a template
+};
 
 struct options {
     const char *scenario;
@@ -46,7 +61,13 @@ struct options {
     uint32_t concurrency; // handshakes under way at once, over all
     uint32_t sources;     // loopback source addresses; 0 = as many as it takes
     const char *subprotocol;
-    const char *join, *joined, *publish;                // templates, or NULL
+    struct options_join joins[OPTIONS_JOINS_MAX]; // sent in this order
+    uint32_t join_count;
+    const char *join_after; // the next --join waits for it; NULL when all is parsed
+    struct options_answer answers[OPTIONS_ANSWERS_MAX];
+    uint32_t answer_count;
+    const char *joined;  // what the answer to the last of them contains, or NULL
+    const char *publish; // a template, or NULL
     char headers[OPTIONS_HEADERS_MAX_BYTES];            // further lines, each ended by \r\n
     uint32_t proxy_header;                              // enum options_proxy
     uint32_t proxy_clients;                             // 0 = one per connection
@@ -71,6 +92,11 @@ enum options_result { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
 // On OPTIONS_BAD `error` is one line that says what to change. Text stays where argv has it.
 enum options_result options_parse(struct options *options, int argc, char **argv, char *error,
                                   size_t error_bytes);
+
+struct json;
+
+// Members of a JSON object: all options, by the names of their fields. Secrets are masked.
+void options_write(struct json *json, const struct options *options);
 
 // The whole --help text.
 void options_help(void);

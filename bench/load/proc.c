@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 // Reads a whole small file; false when it is not there.
@@ -101,17 +102,39 @@ static void read_threads(struct proc_sample *sample, pid_t pid)
     struct dirent *entry;
     while (directory && (entry = readdir(directory))) {
         pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (tid <= 0 || sample->thread_count == PROC_THREADS_MAX)
+        if (tid <= 0)
             continue;
+        if (sample->thread_count == PROC_THREADS_MAX) {
+            sample->capped = true;
+            break;
+        }
         struct proc_thread *thread = &sample->threads[sample->thread_count++];
         read_thread(thread, pid, tid);
-        sample->cpu_ns += thread->cpu_ns;
         sample->wait_ns += thread->wait_ns;
         sample->switches_voluntary += thread->switches_voluntary;
         sample->switches_forced += thread->switches_forced;
     }
     if (directory)
         closedir(directory);
+}
+
+// Exact, and of all threads that there have been.
+static uint64_t cpu_of(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &time))
+        return 0;
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void read_memory(struct proc_sample *sample, const char *status)
+{
+    uint64_t shared_bytes = status_value(status, "RssShmem:") * 1024;
+    sample->resident_bytes += status_value(status, "VmRSS:") * 1024;
+    sample->anonymous_bytes += status_value(status, "RssAnon:") * 1024;
+    if (shared_bytes > sample->shared_bytes)
+        sample->shared_bytes = shared_bytes;
 }
 
 static bool read_process(struct proc_sample *sample, pid_t pid)
@@ -126,11 +149,11 @@ static bool read_process(struct proc_sample *sample, pid_t pid)
     sample->user_ns += strtoull(field, &end, 10) * tick_ns;
     sample->kernel_ns += strtoull(end, NULL, 10) * tick_ns;
     snprintf(path, sizeof path, "/proc/%d/status", pid);
-    if (read_file(path, text, sizeof text)) {
-        sample->resident_bytes += status_value(text, "VmRSS:") * 1024;
-        sample->anonymous_bytes += status_value(text, "RssAnon:") * 1024;
-    }
-    sample->process_count++;
+    if (read_file(path, text, sizeof text))
+        read_memory(sample, text);
+    struct proc_process *process = &sample->processes[sample->process_count++];
+    *process = (struct proc_process){pid, cpu_of(pid)};
+    sample->cpu_ns += process->cpu_ns;
     read_threads(sample, pid);
     return true;
 }
@@ -138,8 +161,10 @@ static bool read_process(struct proc_sample *sample, pid_t pid)
 bool proc_read(struct proc_sample *sample, const pid_t *pids, uint32_t count)
 {
     memset(sample, 0, sizeof *sample);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count && i < PROC_PIDS_MAX; i++)
         (void)read_process(sample, pids[i]);
+    if (count == PROC_PIDS_MAX)
+        sample->capped = true;
     sample->at_ns = clock_monotonic_ns();
     return sample->process_count > 0;
 }
@@ -152,15 +177,31 @@ static const struct proc_thread *find_thread(const struct proc_sample *sample, p
     return NULL;
 }
 
-void proc_difference(struct proc_sample *out, const struct proc_sample *from,
-                     const struct proc_sample *to)
+static const struct proc_process *find_process(const struct proc_sample *sample, pid_t pid)
+{
+    for (uint32_t i = 0; i < sample->process_count; i++)
+        if (sample->processes[i].pid == pid)
+            return &sample->processes[i];
+    return NULL;
+}
+
+static void subtract_processes(struct proc_sample *out, const struct proc_sample *from)
+{
+    uint32_t known = 0;
+    out->cpu_ns = 0;
+    for (uint32_t i = 0; i < out->process_count; i++) {
+        const struct proc_process *before = find_process(from, out->processes[i].pid);
+        known += before != NULL;
+        out->processes[i].cpu_ns -= before ? before->cpu_ns : 0;
+        out->cpu_ns += out->processes[i].cpu_ns;
+    }
+    out->ended_count = from->process_count - known;
+}
+
+static void subtract_threads(struct proc_sample *out, const struct proc_sample *from)
 {
     static const struct proc_thread nothing;
-    *out = *to;
-    out->at_ns = to->at_ns - from->at_ns;
-    out->cpu_ns = out->wait_ns = out->switches_voluntary = out->switches_forced = 0;
-    out->user_ns = to->user_ns > from->user_ns ? to->user_ns - from->user_ns : 0;
-    out->kernel_ns = to->kernel_ns > from->kernel_ns ? to->kernel_ns - from->kernel_ns : 0;
+    out->wait_ns = out->switches_voluntary = out->switches_forced = 0;
     for (uint32_t i = 0; i < out->thread_count; i++) {
         struct proc_thread *thread = &out->threads[i];
         const struct proc_thread *before = find_thread(from, thread->tid);
@@ -169,9 +210,25 @@ void proc_difference(struct proc_sample *out, const struct proc_sample *from,
         thread->wait_ns -= before->wait_ns;
         thread->switches_voluntary -= before->switches_voluntary;
         thread->switches_forced -= before->switches_forced;
-        out->cpu_ns += thread->cpu_ns;
         out->wait_ns += thread->wait_ns;
         out->switches_voluntary += thread->switches_voluntary;
         out->switches_forced += thread->switches_forced;
     }
+}
+
+static uint64_t grown(uint64_t from, uint64_t to)
+{
+    return to > from ? to - from : 0; // sums shrink when a process ends
+}
+
+void proc_difference(struct proc_sample *out, const struct proc_sample *from,
+                     const struct proc_sample *to)
+{
+    *out = *to;
+    out->at_ns = to->at_ns - from->at_ns;
+    out->user_ns = grown(from->user_ns, to->user_ns);
+    out->kernel_ns = grown(from->kernel_ns, to->kernel_ns);
+    out->capped = from->capped || to->capped;
+    subtract_processes(out, from);
+    subtract_threads(out, from);
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "load/report_html.h"
 
+#include "load/figures.h"
+#include "load/json.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char marker[] = "/*RUNS*/";
+static const char runs_marker[] = "/*RUNS*/", figures_marker[] = "/*FIGURES*/";
 
 // Inside a script element no text may end it: '<' occurs in JSON only within strings, where this
 // means the same.
@@ -20,22 +23,49 @@ static void write_escaped(FILE *file, const char *text)
     }
 }
 
-int report_html_texts(const char *const *texts, uint32_t count, const char *path)
+static void write_runs(FILE *file, const char *const *texts, uint32_t count)
 {
-    const char *page = (const char *)report_page;
-    const char *at = memmem(page, report_page_bytes, marker, sizeof marker - 1);
-    CHECK(at);
-    FILE *file = fopen(path, "we");
-    if (!file)
-        return -errno;
-    size_t before = (size_t)(at - page), behind = before + sizeof marker - 1;
-    fwrite(page, 1, before, file);
     for (uint32_t i = 0; i < count; i++) {
         if (i)
             fputc(',', file);
         write_escaped(file, texts[i]);
     }
-    fwrite(page + behind, 1, report_page_bytes - behind, file);
+}
+
+static void write_figures(FILE *file)
+{
+    struct json json = {.file = file};
+    for (uint32_t i = 0; i < figure_count; i++) {
+        json_open(&json, NULL, '[');
+        json_text(&json, NULL, figures[i].title);
+        json_text(&json, NULL, figures[i].path);
+        json_text(&json, NULL, figures[i].unit);
+        json_bool(&json, NULL, figures[i].when_not_zero);
+        json_close(&json, ']');
+    }
+}
+
+// Writes the page up to the marker, which it has; returns where it goes on.
+static const char *write_until(FILE *file, const char *from, const char *marker)
+{
+    const char *end = (const char *)report_page + report_page_bytes;
+    const char *at = memmem(from, (size_t)(end - from), marker, strlen(marker));
+    CHECK(at);
+    fwrite(from, 1, (size_t)(at - from), file);
+    return at + strlen(marker);
+}
+
+int report_html_texts(const char *const *texts, uint32_t count, const char *path)
+{
+    FILE *file = fopen(path, "we");
+    if (!file)
+        return -errno;
+    const char *page = (const char *)report_page, *end = page + report_page_bytes;
+    page = write_until(file, page, runs_marker);
+    write_runs(file, texts, count);
+    page = write_until(file, page, figures_marker);
+    write_figures(file);
+    fwrite(page, 1, (size_t)(end - page), file);
     bool bad = ferror(file);
     return fclose(file) || bad ? -EIO : 0;
 }

@@ -4,7 +4,9 @@
 // seconds or in nanoseconds, as the names say; counts are of the measured time unless they stand
 // under "whole_run".
 #include "load/json.h"
+#include "load/masked.h"
 #include "load/results.h"
+#include "load/revision.h"
 #include "load/secure.h"
 #include "load/series.h"
 
@@ -52,17 +54,25 @@ static void write_counts(struct json *json, const char *name, const uint64_t cou
 
 static void write_process(struct json *json, const struct proc_sample *sample, uint64_t delivered)
 {
+    double elapsed_ns = sample->at_ns ? (double)sample->at_ns : 1;
     json_count(json, "cpu_ns", sample->cpu_ns);
     json_number(json, "cpu_ns_per_delivery",
                 delivered ? (double)sample->cpu_ns / (double)delivered : 0);
+    json_number(json, "cpu_share", (double)sample->cpu_ns / elapsed_ns);
     json_count(json, "user_ns", sample->user_ns);
     json_count(json, "kernel_ns", sample->kernel_ns);
     json_count(json, "waited_for_cpu_ns", sample->wait_ns);
     json_count(json, "switches_voluntary", sample->switches_voluntary);
     json_count(json, "switches_forced", sample->switches_forced);
+    json_number(json, "switches_per_s",
+                (double)(sample->switches_voluntary + sample->switches_forced) * 1e9 / elapsed_ns);
     json_count(json, "resident_bytes", sample->resident_bytes);
     json_count(json, "anonymous_bytes", sample->anonymous_bytes);
+    json_count(json, "shared_bytes", sample->shared_bytes);
+    json_count(json, "memory_bytes", proc_memory_bytes(sample));
     json_count(json, "processes", sample->process_count);
+    json_count(json, "processes_ended", sample->ended_count);
+    json_bool(json, "capped", sample->capped);
     json_open(json, "threads", '[');
     for (uint32_t i = 0; i < sample->thread_count; i++) {
         json_open(json, NULL, '{');
@@ -89,51 +99,43 @@ static void write_cpu(struct json *json)
     json_count(json, "cpus", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
 }
 
+static void json_masked(struct json *json, const char *name, const char *text)
+{
+    char copy[8192];
+    json_text(json, name, masked_copy(copy, sizeof copy, text));
+}
+
 static void write_origin(struct json *json, const struct results *results)
 {
     struct utsname host = {.release = "?"};
     (void)uname(&host);
     json_text(json, "tool", "ringcast-bench");
     json_text(json, "version", RINGCAST_VERSION);
+    json_text(json, "revision", revision);
     json_text(json, "scenario", results->bench->scenario->name);
     json_count(json, "started_ms", results->started_ms);
     json_text(json, "kernel", host.release);
     write_cpu(json);
     json_open(json, "command", '[');
     for (int i = 0; i < results->argc; i++)
-        json_text(json, NULL, results->argv[i]);
+        json_masked(json, NULL, results->argv[i]);
     json_close(json, ']');
-    json_count(json, "seed", results->bench->options.seed);
     json_count(json, "run", results->bench->run);
 }
 
+// What was asked for, and what was made of it where that is left to the tool.
 static void write_options(struct json *json, const struct bench *bench)
 {
-    const struct options *options = &bench->options;
     json_open(json, "options", '{');
+    options_write(json, &bench->options);
+    json_close(json, '}');
+    json_open(json, "target", '{');
     json_bool(json, "secure", bench->target.secure);
     json_text(json, "host", bench->target.host);
-    json_text(json, "path", bench->target.path);
-    json_count(json, "connections", options->connections);
-    json_count(json, "rooms", options->rooms);
-    json_count(json, "publishers", options->publishers);
-    json_count(json, "window", options->rate > 0 ? 0 : options->window);
-    json_number(json, "rate_per_s", options->rate);
-    json_text(json, "join", options->join);
-    json_text(json, "publish", options->publish);
-    json_count(json, "size_bytes", options->size_bytes);
-    json_bool(json, "binary", options->binary);
-    json_number(json, "duration_s", (double)options->duration_ns / 1e9);
-    json_number(json, "warmup_s", (double)options->warmup_ns / 1e9);
-    json_count(json, "slow_percent", options->slow_percent);
-    json_number(json, "slow_rate", options->slow_rate);
-    json_count(json, "repeats", options->repeats);
-    json_count(json, "wave_percent", options->wave_percent);
-    json_number(json, "every_s", (double)options->every_ns / 1e9);
-    json_number(json, "churn_rate", options->churn_rate);
+    json_masked(json, "path", bench->target.path);
+    json_close(json, '}');
     json_count(json, "threads", bench->thread_count);
     json_count(json, "sources", bench->source_count);
-    json_close(json, '}');
 }
 
 static void write_tls(struct json *json, const struct bench *bench)
@@ -158,8 +160,10 @@ static void write_opening(struct json *json, const struct results *results)
     json_number(json, "seconds", seconds);
     json_number(json, "handshakes_per_s", seconds > 0 ? (double)opened / seconds : 0);
     json_count(json, "server_cpu_ns", server.cpu_ns);
-    json_count(json, "server_anonymous_bytes_before", results->before.server.anonymous_bytes);
-    json_count(json, "server_anonymous_bytes_after", results->opened.server.anonymous_bytes);
+    json_number(json, "server_cpu_ns_each", opened ? (double)server.cpu_ns / (double)opened : 0);
+    json_count(json, "server_memory_bytes_before", proc_memory_bytes(&results->before.server));
+    json_count(json, "server_memory_bytes_after", proc_memory_bytes(&results->opened.server));
+    json_number(json, "server_bytes_each", results_bytes_each(results));
     json_close(json, '}');
 }
 
@@ -184,8 +188,8 @@ static void write_verdict(struct json *json, const struct results *results)
 static void write_series(struct json *json, const struct series *series)
 {
     static const char *const columns[] = {
-        "at_ns",     "p50_ns",      "p99_ns",        "p99.9_ns",    "max_ns",       "published",
-        "delivered", "connections", "server_cpu_ns", "tool_cpu_ns", "server_bytes",
+        "at_ns",     "p50_ns",    "p99_ns",      "p99.9_ns",      "max_ns",      "opened",
+        "published", "delivered", "connections", "server_cpu_ns", "tool_cpu_ns", "server_bytes",
     };
     json_open(json, "series", '{');
     json_open(json, "columns", '[');
@@ -196,9 +200,9 @@ static void write_series(struct json *json, const struct series *series)
     for (uint32_t i = 0; i < series->count; i++) {
         const struct series_point *point = &series->points[i];
         const uint64_t row[] = {
-            point->at_ns,         point->latency[0],  point->latency[1],   point->latency[2],
-            point->latency[3],    point->published,   point->delivered,    point->connections,
-            point->server_cpu_ns, point->tool_cpu_ns, point->server_bytes,
+            point->at_ns,       point->latency[0],    point->latency[1],  point->latency[2],
+            point->latency[3],  point->opened,        point->published,   point->delivered,
+            point->connections, point->server_cpu_ns, point->tool_cpu_ns, point->server_bytes,
         };
         json_open(json, NULL, '[');
         for (size_t c = 0; c < sizeof row / sizeof *row; c++)
@@ -245,6 +249,7 @@ static void write_all(struct json *json, const struct results *results)
     }
     json_open(json, "tool_cpu", '{');
     json_number(json, "busiest_thread_share", results->busiest_share);
+    json_number(json, "most_waiting_thread_share", results->waiting_share);
     write_process(json, &results->tool, delivered);
     json_close(json, '}');
     write_series(json, results->series);

@@ -69,10 +69,8 @@ static void print_opening(const struct results *results)
     if (results->has_server) {
         struct proc_sample server;
         proc_difference(&server, &results->before.server, &results->opened.server);
-        int64_t grown = (int64_t)results->opened.server.anonymous_bytes -
-                        (int64_t)results->before.server.anonymous_bytes;
         printf("; server: %.1f µs CPU and %.0f bytes each", per(server.cpu_ns, opened) / 1e3,
-               opened ? (double)grown / (double)opened : 0);
+               results_bytes_each(results));
     }
     printf("\n");
 }
@@ -109,10 +107,16 @@ static void print_process(const struct results *results, const char *name,
     printf("  %-7s CPU %5.1f %%", name, (double)sample->cpu_ns / s / 1e7);
     if (delivered)
         printf(", %6.0f ns per delivery", per(sample->cpu_ns, delivered));
-    printf(", waited for a CPU %.1f %%, %.0f switches/s, %.1f MB resident (%.1f MB anonymous)\n",
+    printf(", waited for a CPU %.1f %%, %.0f switches/s, %.1f MB of memory (%.1f MB resident)\n",
            (double)sample->wait_ns / s / 1e7,
            (double)(sample->switches_voluntary + sample->switches_forced) / s,
-           (double)sample->resident_bytes / 1e6, (double)sample->anonymous_bytes / 1e6);
+           (double)proc_memory_bytes(sample) / 1e6, (double)sample->resident_bytes / 1e6);
+    if (sample->capped)
+        printf("          not all of it: there are more than %d processes or %d threads\n",
+               PROC_PIDS_MAX, PROC_THREADS_MAX);
+    if (sample->ended_count)
+        printf("          %u of its processes ended meanwhile: their CPU is missing\n",
+               sample->ended_count);
     for (uint32_t i = 0; i < sample->thread_count; i++) {
         const struct proc_thread *thread = &sample->threads[i];
         if ((double)thread->cpu_ns / s > 1e7) // over 1 %
@@ -135,11 +139,29 @@ static void print_idle(const struct results *results)
 
 static uint64_t most_memory(const struct results *results)
 {
-    uint64_t most = results->end.server.anonymous_bytes;
+    uint64_t most = proc_memory_bytes(&results->end.server);
     for (uint32_t i = 0; i < results->series->count; i++)
         if (results->series->points[i].server_bytes > most)
             most = results->series->points[i].server_bytes;
     return most;
+}
+
+static void print_slow(const struct results *results)
+{
+    const uint64_t *end = results->end.counts;
+    uint64_t ended = end[COUNT_slow_ended], closed = end[COUNT_slow_closed],
+             hung_up = end[COUNT_slow_hung_up];
+    printf("  slow members: %llu deliveries, %llu ended by the server: %llu by a Close frame that "
+           "they read (%llu with 1008 or 1013), %llu by the end of the stream, %llu by a reset\n",
+           (unsigned long long)end[COUNT_slow_delivered], (unsigned long long)ended,
+           (unsigned long long)closed, (unsigned long long)end[COUNT_evicted],
+           (unsigned long long)hung_up, (unsigned long long)(ended - closed - hung_up));
+    if (results->has_server)
+        printf("  the server's memory: %.1f MB before the load, at most %.1f MB, %.1f MB in the "
+               "end\n",
+               (double)proc_memory_bytes(&results->opened.server) / 1e6,
+               (double)most_memory(results) / 1e6,
+               (double)proc_memory_bytes(&results->end.server) / 1e6);
 }
 
 static void print_verdict(const struct results *results)
@@ -161,13 +183,10 @@ static void print_verdict(const struct results *results)
         printf("  ended on purpose %llu, not back in the end %llu\n",
                (unsigned long long)end[COUNT_dropped], (unsigned long long)verdict->stranded);
     if (results->bench->scenario == &scenario_slow)
-        printf(
-            "  slow members: %llu deliveries, %llu ended by the server; its memory %.1f MB before "
-            "the load, at most %.1f MB, %.1f MB in the end\n",
-            (unsigned long long)end[COUNT_slow_delivered],
-            (unsigned long long)end[COUNT_slow_ended],
-            (double)results->opened.server.anonymous_bytes / 1e6,
-            (double)most_memory(results) / 1e6, (double)results->end.server.anonymous_bytes / 1e6);
+        print_slow(results);
+    else if (end[COUNT_evicted])
+        printf("  of these, closed by the server with 1008 or 1013: %llu\n",
+               (unsigned long long)end[COUNT_evicted]);
     if (results->bench->scenario->print)
         results->bench->scenario->print(results->bench);
     if (end[COUNT_held_back])
@@ -193,9 +212,8 @@ void report_text(const struct results *results)
     print_tls(results);
     print_opening(results);
     if (results->measured_s <= 0 && results->bench->scenario->loads) {
-        printf("  nothing measured: %llu connections could not be opened, %llu were lost\n",
-               (unsigned long long)results->end.counts[COUNT_failed],
-               (unsigned long long)results->end.counts[COUNT_lost]);
+        printf("  nothing measured\n"); // stderr says why
+        fflush(stdout);
         return;
     }
     if (results->bench->scenario->tick)

@@ -1,21 +1,32 @@
 // SPDX-License-Identifier: MIT
 #include "load/results.h"
 
-#include <stdio.h>
-
-#define BUSY_SHARE 0.85
-
-static double busiest_worker(const struct results *results)
+static bool is_worker(const struct bench *bench, pid_t tid)
 {
-    uint64_t most_ns = 0;
-    const struct bench *bench = results->bench;
+    for (uint32_t w = 0; w < bench->thread_count; w++)
+        if (bench->workers[w].tid == tid)
+            return true;
+    return false;
+}
+
+static double larger(double one, double other)
+{
+    return one > other ? one : other;
+}
+
+static void find_shares(struct results *results)
+{
+    double elapsed_ns = results->tool.at_ns ? (double)results->tool.at_ns : 1;
+    results->busiest_share = results->waiting_share = 0;
     for (uint32_t t = 0; t < results->tool.thread_count; t++) {
         const struct proc_thread *thread = &results->tool.threads[t];
-        for (uint32_t w = 0; w < bench->thread_count; w++)
-            if (bench->workers[w].tid == thread->tid && thread->cpu_ns > most_ns)
-                most_ns = thread->cpu_ns;
+        if (!is_worker(results->bench, thread->tid))
+            continue;
+        results->busiest_share =
+            larger(results->busiest_share, (double)thread->cpu_ns / elapsed_ns);
+        results->waiting_share =
+            larger(results->waiting_share, (double)thread->wait_ns / elapsed_ns);
     }
-    return results->tool.at_ns ? (double)most_ns / (double)results->tool.at_ns : 0;
 }
 
 uint64_t results_opening_ns(const struct bench *bench)
@@ -43,7 +54,7 @@ void results_finish(struct results *results)
     bool loads = bench->scenario->loads;
     proc_difference(&results->tool, loads ? &results->from.tool : &results->before.tool,
                     loads ? &results->until.tool : &results->tool_opened);
-    results->busiest_share = busiest_worker(results);
+    find_shares(results);
     for (uint32_t i = 0; i < bench->thread_count; i++) {
         hdr_merge(&results->latency, &bench->workers[i].latency);
         hdr_merge(&results->last, &bench->workers[i].last);
@@ -54,34 +65,25 @@ void results_finish(struct results *results)
     }
 }
 
+double results_bytes_each(const struct results *results)
+{
+    uint64_t opened = results->opened.counts[COUNT_opened];
+    double before = (double)proc_memory_bytes(&results->before.server);
+    double after = (double)proc_memory_bytes(&results->opened.server);
+    return opened ? (after - before) / (double)opened : 0;
+}
+
 bool results_failed(const struct results *results)
 {
     const struct verdict *verdict = &results->verdict;
     const uint64_t *end = results->end.counts;
     return verdict->missing || verdict->doubled || verdict->reordered || verdict->stranded ||
            end[COUNT_misplaced] || end[COUNT_damaged] || end[COUNT_lost] || end[COUNT_failed] ||
-           end[COUNT_due_unsent] || !results->opened_all;
+           end[COUNT_due_unsent] || results->server_ended || !results->opened_all ||
+           results_nothing_measured(results);
 }
 
-void results_bottleneck(const struct results *results, char *out, size_t out_bytes)
+bool results_nothing_measured(const struct results *results)
 {
-    uint64_t lag_ns = hdr_quantile(&results->lag, 0.99);
-    uint64_t latency_ns = hdr_quantile(&results->latency, 0.5);
-    double waited = (double)results->tool.wait_ns / ((double)results->tool.at_ns + 1);
-    out[0] = 0;
-    if (results->busiest_share > BUSY_SHARE)
-        snprintf(out, out_bytes,
-                 "the tool used %.0f %% of a core on one thread: give it more --threads, or read "
-                 "the figures as a lower bound",
-                 results->busiest_share * 100);
-    else if (lag_ns > 1000000 && lag_ns > latency_ns / 4)
-        snprintf(out, out_bytes,
-                 "the tool sent 1 %% of the messages more than %.2f ms late: the latencies "
-                 "contain that",
-                 (double)lag_ns / 1e6);
-    else if (waited > 0.2)
-        snprintf(out, out_bytes,
-                 "the tool's threads waited %.0f %% of the time for a CPU that others used: pin "
-                 "them and the server to different ones",
-                 waited * 100);
+    return results->bench->scenario->loads && results->measured_s <= 0;
 }

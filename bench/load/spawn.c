@@ -2,6 +2,7 @@
 #include "load/spawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,13 +16,14 @@
 
 static _Noreturn void become_server(const char *command)
 {
-    char line[4096];
-    int len = snprintf(line, sizeof line, "exec %s", command);
+    // A group of its own: a terminal's Ctrl-C is for the load tool, which then stops all of it.
+    setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    signal(SIGINT, SIG_IGN); // the terminal's Ctrl-C is for the load tool, which then stops us
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (nothing >= 0)
+        dup2(nothing, STDIN_FILENO);
     dup2(STDERR_FILENO, STDOUT_FILENO);
-    if (len > 0 && (size_t)len < sizeof line)
-        execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
     _exit(127);
 }
 
@@ -50,12 +52,12 @@ pid_t spawn_server(const char *command, const struct sock_address *address, char
         snprintf(error, error_bytes, "--spawn: %s", strerror(errno));
         return -1;
     }
+    setpgid(pid, pid); // both do, so that it has happened for either
     for (int waited_ms = 0; waited_ms < READY_LIMIT_MS; waited_ms += STEP_MS) {
-        int status;
-        if (waitpid(pid, &status, WNOHANG) == pid) {
-            snprintf(error, error_bytes, "--spawn: '%.100s' ended with %s %d", command,
-                     WIFEXITED(status) ? "exit code" : "signal",
-                     WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+        char how[64];
+        if (spawn_ended(pid, how, sizeof how)) {
+            snprintf(error, error_bytes, "--spawn: '%.100s' ended with %s", command, how);
+            spawn_stop(pid);
             return -1;
         }
         if (accepts(address))
@@ -68,14 +70,31 @@ pid_t spawn_server(const char *command, const struct sock_address *address, char
     return -1;
 }
 
+bool spawn_ended(pid_t pid, char *how, size_t how_bytes)
+{
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
+        return false;
+    snprintf(how, how_bytes, "%s %d", info.si_code == CLD_EXITED ? "exit code" : "signal",
+             info.si_status);
+    return true;
+}
+
+// True when nobody of the group is left; the shell itself is reaped on the way.
+static bool is_gone(pid_t pid)
+{
+    (void)waitpid(pid, NULL, WNOHANG);
+    return kill(-pid, 0) && errno == ESRCH;
+}
+
 void spawn_stop(pid_t pid)
 {
-    kill(pid, SIGTERM);
+    kill(-pid, SIGTERM);
     for (int waited_ms = 0; waited_ms < STOP_LIMIT_MS; waited_ms += STEP_MS) {
-        if (waitpid(pid, NULL, WNOHANG) != 0)
+        if (is_gone(pid))
             return;
         usleep(STEP_MS * 1000);
     }
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    kill(-pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
 }

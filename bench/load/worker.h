@@ -71,6 +71,16 @@ struct worker {
 
 #define worker_count(worker, symbol, n) counter_add(&(worker)->counts[COUNT_##symbol], n)
 
+// The counts of all workers together, at about this moment. Thread: any.
+static inline void worker_add_counts(const struct bench *bench, uint64_t counts[COUNTS])
+{
+    for (int i = 0; i < COUNTS; i++) {
+        counts[i] = 0;
+        for (uint32_t w = 0; w < bench->thread_count; w++)
+            counts[i] += counter_read(&bench->workers[w].counts[i]);
+    }
+}
+
 // How long ago it was due; 0 when the clock of another thread was ahead.
 static inline uint64_t age_ns(uint64_t now_ns, uint64_t due_ns)
 {

@@ -36,6 +36,8 @@
 #define TRASH_BYTES (256 * 1024)
 #define EVENTS      512
 #define QUEUE       1024
+#define BYTES_MAX   (64 << 20)
+#define STALL_NS    UINT64_C(10000000000) // a reader that takes nothing for so long is stuck
 
 // As in load/worker.c.
 #define READER_BUFFERS      512
@@ -59,6 +61,7 @@ struct floor {
     bool ring_reader;
     struct shared *shared;
     uint64_t short_sends;
+    uint32_t under_way; // ordinary sends of what inline ones have left
 };
 
 static void stay_on(int cpu)
@@ -194,12 +197,15 @@ static int start_reader(struct floor *floor)
         getsockname(floor->listener, (struct sockaddr *)&address, &address_bytes))
         return -1;
     floor->reader = fork();
+    if (floor->reader < 0)
+        return -1;
     if (floor->reader == 0) {
         stay_on(1);
         if (floor->ring_reader)
             run_ring_reader(floor, &address);
         run_epoll_reader(floor, &address);
     }
+    close(floor->rounds_pipe[1]);
     stay_on(0);
     return 0;
 }
@@ -246,26 +252,73 @@ static int accept_all(struct floor *floor)
     return 0;
 }
 
+#define REST (UINT64_C(1) << 63) // in a send's tag: an ordinary send of what an inline one left
+
+// What a completion belongs to: the socket's place, and how many bytes it had before this send.
+static uint64_t tag(uint32_t index, uint32_t sent)
+{
+    return (uint64_t)sent << 32 | index;
+}
+
+// Counts a completion, and has an ordinary send take what the socket has not got.
+static int complete(struct floor *floor, const struct ring_completion *completion)
+{
+    uint32_t index = (uint32_t)completion->user_data;
+    uint32_t sent = (uint32_t)((completion->user_data & ~REST) >> 32);
+    if (completion->user_data & REST)
+        floor->under_way--;
+    else
+        floor->short_sends++; // whole ones are silent
+    if (completion->result < 0 && completion->result != -EAGAIN) {
+        errno = -completion->result;
+        return -1;
+    }
+    sent += completion->result > 0 ? (uint32_t)completion->result : 0;
+    if (sent < floor->bytes) {
+        floor->under_way++;
+        ring_send(floor->ring, floor->files[index], floor->message + sent, floor->bytes - sent,
+                  tag(index, sent) | REST);
+    }
+    return 0;
+}
+
+// Until every byte is in the sockets: what is left out would be waited for in vain.
 static int send_round(struct floor *floor)
 {
     struct ring_completion completions[64];
     for (uint32_t i = 0; i < floor->count; i++)
-        ring_send_inline(floor->ring, floor->files[i], floor->message, floor->bytes, 1);
+        ring_send_inline(floor->ring, floor->files[i], floor->message, floor->bytes, tag(i, 0));
     if (ring_enter(floor->ring, 0))
         return -1;
-    for (uint32_t count = 64; count == 64;) {
-        count = ring_reap(floor->ring, completions, 64);
-        floor->short_sends += count; // whole ones are silent
+    for (uint64_t limit_ns = clock_monotonic_ns() + STALL_NS;;) {
+        uint32_t count = ring_reap(floor->ring, completions, 64);
+        for (uint32_t i = 0; i < count; i++)
+            if (complete(floor, &completions[i]))
+                return -1;
+        if (!count && !floor->under_way)
+            return 0;
+        errno = ETIMEDOUT;
+        if (!count && (ring_enter(floor->ring, 1000) || clock_monotonic_ns() > limit_ns))
+            return -1;
     }
-    return 0;
+}
+
+// The reader has the round. Without it this fails at once: nobody else can write into the pipe.
+static int await_reader(const struct floor *floor)
+{
+    char token;
+    ssize_t len = read(floor->rounds_pipe[0], &token, 1);
+    if (len == 0)
+        errno = EPIPE;
+    return len == 1 ? 0 : -1;
 }
 
 static int measure(struct floor *floor, double seconds)
 {
     uint64_t rounds = 0, begun_ns = clock_monotonic_ns(), cpu_ns = clock_thread_cpu_ns();
     uint64_t limit_ns = begun_ns + (uint64_t)(seconds * 1e9), reader_ns = 0, receives = 0;
-    for (char token; clock_monotonic_ns() < limit_ns; rounds++) {
-        if (send_round(floor) || read(floor->rounds_pipe[0], &token, 1) != 1)
+    for (; clock_monotonic_ns() < limit_ns; rounds++) {
+        if (send_round(floor) || await_reader(floor))
             return -1;
         if (rounds == 0) // what it took to connect is left out
             reader_ns = floor->shared->cpu_ns, receives = floor->shared->receives;
@@ -292,8 +345,8 @@ int main(int argc, char **argv)
     double seconds = argc > 3 ? strtod(argv[3], NULL) : 3;
     const char *reader = argc > 4 ? argv[4] : "epoll";
     floor.ring_reader = strcmp(reader, "ring") == 0;
-    if (!floor.count || floor.count > SOCKETS_MAX || !floor.bytes || !(seconds > 0) ||
-        (!floor.ring_reader && strcmp(reader, "epoll") != 0)) {
+    if (!floor.count || floor.count > SOCKETS_MAX || !floor.bytes || floor.bytes > BYTES_MAX ||
+        !(seconds > 0) || (!floor.ring_reader && strcmp(reader, "epoll") != 0)) {
         fprintf(stderr, "bench_floor [SOCKETS [BYTES [SECONDS [epoll|ring]]]]\n");
         return 2;
     }

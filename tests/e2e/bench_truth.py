@@ -6,6 +6,7 @@ Only counts are compared, and latencies with what they cannot be below, so a bus
 
 import concurrent.futures
 import json
+import math
 import subprocess
 import sys
 
@@ -18,12 +19,12 @@ PATIENCE = (0.8, 4, 20)  # seconds of load: a machine that is held up may need m
 
 def run_bench(scenario, server, seconds, *options):
     """(exit code, report)"""
-    rate = [] if '-w' in options else ['--rate', '200']
-    duration = [] if scenario == 'storm' else ['-d', f'{seconds}s']
+    load = ['--warmup', '0', '--drain', '1s'] if scenario != 'connect' else []
+    load += ['--rate', '200'] if load and '-w' not in options else []
+    load += ['-d', f'{seconds}s'] if load and scenario != 'storm' else []
     result = subprocess.run(
-        [sys.argv[1], scenario, f'ws://127.0.0.1:{server.port}', '-n', str(MEMBERS), '-t', '1', '-q', *rate,
-         *duration, '--warmup', '0', '--drain', '1s', '--json', '-', *options],
-        capture_output=True, text=True, timeout=120, check=False)
+        [sys.argv[1], scenario, f'ws://127.0.0.1:{server.port}', '-n', str(MEMBERS), '-t', '1', '-q', *load,
+         '--json', '-', *options], capture_output=True, text=True, timeout=120, check=False)
     return result.returncode, json.loads(result.stdout)
 
 
@@ -85,9 +86,16 @@ def plans():
            lambda payload: b'{"event":"said","what":' + payload + b'}')
 
 
+def plans_by_threads():
+    """With one thread of the tool and with two, which share what they count."""
+    for name, scenario, plan, options, wrap in plans():
+        yield name, scenario, plan, options, wrap
+        yield f'{name}, two threads', scenario, plan, (*options, '-t', '2'), wrap
+
+
 def check_plans(tap):
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        for results in pool.map(lambda arguments: check_plan(*arguments), plans()):
+        for results in pool.map(lambda arguments: check_plan(*arguments), plans_by_threads()):
             for result in results:
                 tap.ok(*result)
 
@@ -97,6 +105,39 @@ def check_given_up(tap):
     plan = Plan(drop=[(2, 0), (4, 1), (4, 2)])
     _, code, report = run_plan('fanout', plan, ('-w', '1', '--lost-after', '100ms'), None)
     tap.equal((code, report['verdict']['missing'], report['whole_run']['given_up']), (1, 3, 2), 'given up')
+
+
+def quantile(ordered, q):
+    return ordered[max(math.ceil(q * len(ordered)), 1) - 1]
+
+
+def check_distribution(tap):
+    """Delays by a plan: every percentile is at least the plan's, and is what the buckets say. Each message is
+    due at a known time, so how long it takes at least is known too: a delayed one holds up those behind it."""
+    rate, seconds = 200, 1
+
+    def delay_s(number, member):
+        return 0.2 if number % 100 == 30 else 0.05 if number % 10 == 3 else 0.002 if member else 0.01
+
+    planned = []
+    for member in range(MEMBERS):
+        free_s = 0
+        for number in range(rate * seconds):
+            free_s = max(free_s, number / rate + delay_s(number, member))
+            planned.append((free_s - number / rate) * 1e9)
+    planned.sort()
+    for options in ((), ('-t', '2')):
+        server = ScriptedServer(Plan(delay_s))
+        code, report = run_bench('fanout', server, seconds, *options)
+        latency, name = report['latency_ns'], f'planned delays {" ".join(options)}'
+        tap.equal((code, latency['count']), (0, len(planned)), f'{name}: all are timed')
+        found = [value for value, count in latency['buckets'] for _ in range(count)]
+        tap.ok(all(a >= b - 1.5e6 for a, b in zip(found, planned)), f'{name}: none is faster than planned')
+        for q, key in ((0.5, 'p50'), (0.9, 'p90'), (0.99, 'p99'), (0.999, 'p99.9')):
+            tap.ok(latency[key] == min(quantile(found, q), latency['max']) >= quantile(planned, q) - 1.5e6,
+                   f'{name}: {key}', f'{latency[key]}, planned {quantile(planned, q)}')
+        mean_ns = sum(found) / len(found)
+        tap.ok(abs(latency['mean'] - mean_ns) <= 0.008 * mean_ns, f'{name}: mean', latency['mean'])
 
 
 def check_delay(tap):
@@ -172,6 +213,7 @@ def main():
     with Tap() as tap:
         check_plans(tap)
         check_given_up(tap)
+        check_distribution(tap)
         check_delay(tap)
         check_stall(tap)
         check_connect_rate(tap)

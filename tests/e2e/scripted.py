@@ -19,7 +19,7 @@ class Plan:
 
     def __init__(self, delay_s=0.0, drop=(), double=(), swap=(), damage=(), spoil=(), stray=(), hang_up=None,
                  stall=None, answers=None, answer_s=0.0):
-        self.delay_s, self.hang_up = delay_s, hang_up
+        self.delay_s, self.hang_up = delay_s, hang_up  # seconds, or a function of n and m
         self.stall = stall  # (n, seconds): nothing is read for so long behind message n of a room
         self.answers = answers  # handshakes: those behind are read and not answered
         self.answer_s = answer_s  # how long each takes
@@ -61,7 +61,7 @@ class ScriptedServer:
 
     def __init__(self, plan, wrap=None):
         self.plan, self.wrap = plan, wrap or (lambda payload: payload)
-        self.members, self.held, self.asked = [], {}, 0
+        self.members, self.held, self.late, self.asked = [], {}, {}, 0
         self.sent = collections.Counter()  # messages, by connection in an echo
         self.done = collections.Counter()  # fates that were met
         self.loop = asyncio.new_event_loop()
@@ -124,9 +124,16 @@ class ScriptedServer:
         if not writer or not out or writer.is_closing():
             return
         if self.plan.delay_s:
-            self.loop.call_later(self.plan.delay_s, writer.write, out)
+            self.send_late(number, member, writer, out)
         else:
             writer.write(out)
+
+    def send_late(self, number, member, writer, out):
+        """A delayed message holds up those behind it: the order stays."""
+        delay_s = self.plan.delay_s(number, member) if callable(self.plan.delay_s) else self.plan.delay_s
+        at_s = max(self.loop.time() + delay_s, self.late.get(member, 0) + 1e-7)
+        self.late[member] = at_s
+        self.loop.call_at(at_s, writer.write, out)
 
     def fate(self, number, member, payload):
         fate = self.plan.fates.get((number, member))

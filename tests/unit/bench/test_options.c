@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "load/options.h"
 
+#include "load/json.h"
+#include "load/json_read.h"
+
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct options options;
@@ -50,6 +54,27 @@ Test(options, all_kinds_in_any_order)
     cr_assert_eq(options.pid_count, 2);
 }
 
+Test(options, rates)
+{
+    static const struct {
+        const char *line;
+        double rate;
+    } good[] = {
+        {"fanout --rate 0.5", 0.5},
+        {"fanout --rate 1M", 1e6},
+        {"fanout --rate 64Ki", 65536},
+        {"fanout --rate 100M", 1e8},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        cr_assert_eq(parse(good[i].line), OPTIONS_RUN, "%s: %s", good[i].line, error);
+        cr_assert_eq(options.rate, good[i].rate, "%s: %f", good[i].line, options.rate);
+    }
+    cr_assert_eq(parse("slow --slow-rate 64Ki"), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.slow_rate, 65536);
+    cr_assert_eq(parse("slow --slow-rate 0"), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.slow_rate, 0);
+}
+
 Test(options, help_and_version)
 {
     cr_assert_eq(parse("--help"), OPTIONS_HELP);
@@ -71,6 +96,11 @@ Test(options, bad_ones_say_why)
         {"fanout -n 10x", "from 1"},
         {"fanout -d never", "a time"},
         {"fanout --rate -5", "number per second"},
+        {"fanout --rate 0", "number per second"},
+        {"fanout --rate nan", "number per second"},
+        {"fanout --rate inf", "number per second"},
+        {"fanout --rate 101M", "number per second"},
+        {"churn --churn-rate 0", "number per second"},
         {"fanout --pin 1,,2", "commas"},
         {"fanout --pid 0", "commas"},
         {"fanout --rate 5 --window 3", "exclude"},
@@ -90,6 +120,71 @@ Test(options, bad_ones_say_why)
         cr_assert_eq(parse(bad[i].line), OPTIONS_BAD, "%s", bad[i].line);
         cr_assert_not_null(strstr(error, bad[i].why), "%s: %s", bad[i].line, error);
     }
+}
+
+Test(options, scenarios_know_their_options)
+{
+    static const struct {
+        const char *line, *option; // refused for it; NULL: taken
+    } cases[] = {
+        {"connect -n 5 --connect-rate 10 --concurrency 3 -t 1", NULL},
+        {"connect --rate 5", "--rate"},
+        {"connect -d 1s", "--duration"},
+        {"idle -d 1s --warmup 0", NULL},
+        {"idle --rate 5", "--rate"},
+        {"echo -w 3 -s 100", NULL},
+        {"echo --no-self", "--no-self"},
+        {"echo -r 1", "--rooms"},
+        {"fanout --slow 5", "--slow"},
+        {"slow --slow 5 --slow-rate 1k", NULL},
+        {"storm --repeats 2 -r 3", NULL},
+        {"storm -d 5s", "--duration"},
+        {"churn --churn-rate 5 --every 1s", "--every"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        enum options_result result = parse(cases[i].line);
+        cr_assert_eq(result, cases[i].option ? OPTIONS_BAD : OPTIONS_RUN, "%s", cases[i].line);
+        if (cases[i].option)
+            cr_assert(strstr(error, cases[i].option) == error && strstr(error, "means nothing"),
+                      "%s", error);
+    }
+}
+
+Test(options, all_are_written)
+{
+    char *text;
+    size_t text_bytes;
+    struct json json = {.file = open_memstream(&text, &text_bytes)};
+    cr_assert_eq(parse("fanout -n 7 --rate 2.5 --pid 8,9 --tls-version 1.3 --no-self -d 2s "
+                       "-H Authorization:abc -H X:1 --join in?token=abc --seed 5"),
+                 OPTIONS_RUN, "%s", error);
+    json_open(&json, NULL, '{');
+    options_write(&json, &options);
+    json_close(&json, '}');
+    fclose(json.file);
+    struct json_tree *tree = json_read(text);
+    cr_assert_not_null(tree, "%s", text);
+    static const struct {
+        const char *path;
+        double value;
+    } numbers[] = {
+        {"connections", 7},   {"rate", 2.5},          {"duration_ns", 2e9},
+        {"concurrency", 128}, {"lost_after_ns", 5e9},
+    };
+    double value;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        cr_assert(json_read_number(tree, numbers[i].path, &value), "%s", numbers[i].path);
+        cr_assert_eq(value, numbers[i].value, "%s: %f", numbers[i].path, value);
+    }
+    cr_assert_not_null(strstr(text, "\"joins\": [{\"after\": null, \"message\": \"in?token=…\"}]"),
+                       "%s", text);
+    cr_assert_str_eq(json_read_text(tree, "tls_version"), "1.3");
+    cr_assert_null(json_read_text(tree, "proxy_header"));
+    cr_assert_not_null(strstr(text, "\"pids\": [8, 9]"), "%s", text);
+    cr_assert_not_null(strstr(text, "[\"Authorization:…\", \"X:1\"]"), "%s", text);
+    cr_assert_null(strstr(text, "abc"), "%s", text);
+    json_read_free(tree);
+    free(text);
 }
 
 Test(options, durations)
@@ -132,6 +227,36 @@ Test(options, templates_fit_together)
     cr_assert_eq(parse("fanout --publish {payload} --binary"), OPTIONS_BAD);
     cr_assert_eq(parse("fanout --joined ok"), OPTIONS_BAD);
     cr_assert(strstr(error, "--join"));
+}
+
+Test(options, joins_in_order)
+{
+    cr_assert_eq(parse("fanout --join-after 0{ --join 40 --join in --join-after ok --join go"),
+                 OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.join_count, 3);
+    cr_assert_str_eq(options.joins[0].message, "40");
+    cr_assert_str_eq(options.joins[0].after, "0{");
+    cr_assert_str_eq(options.joins[1].message, "in");
+    cr_assert_null(options.joins[1].after);
+    cr_assert_str_eq(options.joins[2].after, "ok");
+    cr_assert_eq(parse("fanout --join a --join-after b"), OPTIONS_BAD);
+    cr_assert_not_null(strstr(error, "--join-after"));
+    cr_assert_eq(parse("fanout --join 1 --join 2 --join 3 --join 4 --join 5 --join 6 --join 7 "
+                       "--join 8 --join 9"),
+                 OPTIONS_BAD);
+    cr_assert_not_null(strstr(error, "too many"));
+}
+
+Test(options, answers)
+{
+    cr_assert_eq(parse("fanout --answer 2=3 --answer ping=a=b"), OPTIONS_RUN, "%s", error);
+    cr_assert_eq(options.answer_count, 2);
+    cr_assert_eq(options.answers[0].prefix_len, 1);
+    cr_assert_str_eq(options.answers[0].message, "3");
+    cr_assert_eq(options.answers[1].prefix_len, 4);
+    cr_assert_str_eq(options.answers[1].message, "a=b");
+    cr_assert_eq(parse("fanout --answer 2"), OPTIONS_BAD);
+    cr_assert_eq(parse("fanout --answer =2"), OPTIONS_BAD);
 }
 
 Test(options, headers_add_up)

@@ -4,8 +4,8 @@
 #include <criterion/criterion.h>
 
 static struct worker workers[3];
-static struct bench bench = {.workers = workers, .thread_count = 3};
-static struct results results = {.bench = &bench, .opened_all = true};
+static struct bench bench = {.workers = workers, .thread_count = 3, .scenario = &scenario_fanout};
+static struct results results = {.bench = &bench, .opened_all = true, .measured_s = 1};
 
 static void opens(uint32_t worker, uint64_t from_ns, uint64_t until_ns)
 {

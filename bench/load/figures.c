@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "load/figures.h"
+
+const struct figure figures[] = {
+    {"Messages sent per second", "messages_per_s", "/s", true},
+    {"Deliveries per second", "deliveries_per_s", "/s", true},
+    {"Latency p50", "latency_ns/p50", "ns", true},
+    {"Latency p90", "latency_ns/p90", "ns", true},
+    {"Latency p99", "latency_ns/p99", "ns", true},
+    {"Latency p99.9", "latency_ns/p99.9", "ns", true},
+    {"Latency p99.99", "latency_ns/p99.99", "ns", true},
+    {"Latency, longest", "latency_ns/max", "ns", true},
+    {"Until the last member, p50", "last_member_ns/p50", "ns", true},
+    {"Until the last member, p99", "last_member_ns/p99", "ns", true},
+    {"Recovery, rejoin or end, p50", "event_ns/p50", "ns", true},
+    {"Recovery, rejoin or end, p99", "event_ns/p99", "ns", true},
+    {"Recovery, rejoin or end, max", "event_ns/max", "ns", true},
+    {"Tool's own lag p99", "own_lag_ns/p99", "ns", true},
+    {"Handshakes per second", "opening/handshakes_per_s", "/s", false},
+    {"Handshake p50", "handshake_ns/p50", "ns", true},
+    {"Handshake p99", "handshake_ns/p99", "ns", true},
+    {"TLS done p50", "tls_ns/p50", "ns", true},
+    {"TLS done p99", "tls_ns/p99", "ns", true},
+    {"Server CPU per handshake", "opening/server_cpu_ns_each", "ns", true},
+    {"Server memory per connection", "opening/server_bytes_each", "bytes", true},
+    {"Server CPU per delivery", "server/cpu_ns_per_delivery", "ns", true},
+    {"Server CPU", "server/cpu_share", "share", true},
+    {"Server's context switches", "server/switches_per_s", "/s", true},
+    {"Server memory", "server/memory_bytes", "bytes", false},
+    {"Tool CPU per delivery", "tool_cpu/cpu_ns_per_delivery", "ns", true},
+    {"Tool's busiest thread", "tool_cpu/busiest_thread_share", "share", false},
+    {"Missing", "verdict/missing", "", false},
+    {"Doubled", "verdict/doubled", "", false},
+    {"Reordered", "verdict/reordered", "", false},
+    {"Connections lost", "whole_run/lost", "", false},
+    {"Did not come back", "verdict/stranded", "", true},
+    {"Slow ones ended by the server", "whole_run/slow_ended", "", true},
+    {"Closed with 1008 or 1013", "whole_run/evicted", "", true},
+};
+
+const uint32_t figure_count = sizeof figures / sizeof *figures;
