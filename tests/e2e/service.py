@@ -329,7 +329,7 @@ def open_addresses(tap, folder):
              ('a balancer', '*:{} proxy', 'required', False), ('loopback', '[::1]:{}', 'optional', False),
              ('no tokens', '*:{}', 'off', False), ('all of IPv4', '0.0.0.0:{}', 'optional', True)]
     for name, listen, auth, warned in table:
-        with Server('--auth', auth, '--auth-keys', key.file, *certificates.flags('server-ec'), '--listen',
+        with Server('--auth', auth, '--auth-keys', key.flag(), *certificates.flags('server-ec'), '--listen',
                     f'127.0.0.1:{port}, {listen.format(free_port())}', port=port) as server:
             wait_for(lambda server=server: 'listening on' in server.output())
             tap.equal('can be read by whoever reads the network' in server.output(), warned,
