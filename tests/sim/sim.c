@@ -277,8 +277,20 @@ static void no_page(void *context, struct conn *conn, struct conn_page *page)
 
 static void upgrade(void *context, struct conn *conn, struct conn_decision *decision)
 {
-    (void)context;
+    const struct sim_shard *shard = context;
     conn_route(conn->http, decision);
+    // A program can echo too, in its own time.
+    if (shard->sim->embedded && decision->mode == CONN_ECHO && sim_chance(shard->sim, 50))
+        decision->mode = CONN_PROGRAM;
+}
+
+static int message(void *context, struct conn *conn, enum ws_opcode opcode, const uint8_t *bytes,
+                   size_t len)
+{
+    struct sim_shard *shard = context;
+    if (sim_chance(shard->sim, 30))
+        return -EAGAIN;
+    return registry_send(&shard->shard, conn_id(&shard->shard.conns, conn), opcode, bytes, len);
 }
 
 static void not_adopted(void *context, void *user)
@@ -323,6 +335,7 @@ static void joined(void *context, struct conn *conn, const struct room_name *nam
 static const struct conn_ops conn_ops = {.page = no_page,
                                          .upgrade = upgrade,
                                          .opened = meddle,
+                                         .message = message,
                                          .joined = joined,
                                          .not_adopted = not_adopted};
 
