@@ -96,7 +96,6 @@ static void pop(struct backlog *backlog, struct run_pool *runs)
     backlog->head = (backlog->head + 1) & (backlog->capacity - 1);
     backlog->count--;
     backlog->head_sent_bytes = 0;
-    backlog->head_is_rest = false;
     run_unref(runs, run);
 }
 
@@ -116,15 +115,15 @@ void backlog_advance(struct backlog *backlog, uint32_t sent_bytes, struct run_po
     }
 }
 
-void backlog_truncate(struct backlog *backlog, struct run_pool *runs)
+bool backlog_truncate(struct backlog *backlog, struct run_pool *runs)
 {
-    uint32_t keep = backlog->flight_count;
-    if (keep == 0 && (backlog->head_sent_bytes || backlog->head_is_rest))
-        keep = 1;
+    uint32_t keep = backlog->flight_count ? backlog->flight_count : 1;
+    bool drops = backlog->count > keep;
     while (backlog->count > keep) {
         struct run *run = backlog_at(backlog, --backlog->count)->run;
         backlog->messages -= run->messages;
         backlog->bytes -= run_len(run);
         run_unref(runs, run);
     }
+    return drops;
 }

@@ -26,7 +26,6 @@ struct backlog {
     struct backlog_entry *entries; // ring of `capacity` (a power of two) entries
     uint32_t head, count, capacity;
     uint32_t head_sent_bytes;   // of the first run, already in the socket
-    bool head_is_rest;          // the first run is the rest of something that is half sent
     uint32_t messages;          // in all entries
     uint64_t bytes;             // in all entries, less head_sent_bytes
     struct run *sealed;         // TLS: ciphertext that goes before all entries, or NULL
@@ -59,9 +58,10 @@ void backlog_gather(struct backlog *backlog, uint32_t max_bytes);
 // So many bytes of what was in flight are in the socket; nothing is in flight any more.
 void backlog_advance(struct backlog *backlog, uint32_t sent_bytes, struct run_pool *runs);
 
-// Drops everything that is not in flight (and not the rest of a run that is half sent: a frame must
-// not be torn).
-void backlog_truncate(struct backlog *backlog, struct run_pool *runs);
+// Drops everything that is not in flight, but for the oldest run: it may be half sent, and a frame
+// must not be torn; or it has the answer to the handshake, without which nothing makes sense.
+// Returns whether something was dropped.
+bool backlog_truncate(struct backlog *backlog, struct run_pool *runs);
 
 static inline struct backlog_entry *backlog_at(const struct backlog *backlog, uint32_t index)
 {

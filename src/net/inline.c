@@ -78,8 +78,6 @@ void net_settle(struct net *net, const struct ring_completion *c)
         return;
     }
     output_keep_rest(net, link, rest, 0);
-    if (link->backlog)
-        link->backlog->head_is_rest = done > 0;
 }
 
 void net_release(struct net *net)

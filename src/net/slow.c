@@ -23,8 +23,8 @@ void net_evict(struct net *net, struct link *link, enum close_reason reason)
         return;
     counter_add(&net->counters.evictions, 1);
     link->evicted = true;
-    backlog_truncate(link->backlog, net->runs);
-    output_forget(net, link);
+    if (backlog_truncate(link->backlog, net->runs))
+        output_forget(net, link); // what is newer must not close the gap
     net->ops->on_slow(net->context, link, reason);
 }
 

@@ -28,6 +28,7 @@ struct fake_socket {
     struct fifo to_client, to_server;
     int listen_fd;
     struct ip from;
+    uint64_t ticket; // of one from elsewhere: descriptors are used again
     bool smooth;
     bool client_fin, client_gone, client_reset; // client_gone: its end is closed
     bool server_fin, server_closed;
@@ -106,6 +107,7 @@ static struct {
     struct fake_socket *pending[PENDING_MAX]; // oldest first
     uint32_t pending_count;
     struct fake_socket *elsewhere[PENDING_MAX]; // by descriptor
+    uint64_t tickets;
 } world;
 
 static bool chance(uint32_t percent)
@@ -175,7 +177,7 @@ void fake_world_end(void)
         release_if_over(world.pending[i]);
     }
     for (int fd = 0; fd < PENDING_MAX; fd++)
-        fake_refuse_elsewhere(fd);
+        fake_refuse_elsewhere(fake_ticket(fd));
     world.pending_count = 0;
 }
 
@@ -201,6 +203,7 @@ struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, i
     socket->smooth = smooth;
     *fd = eventfd(0, EFD_CLOEXEC); // a real one, since it will be closed
     CHECK(*fd >= 0 && *fd < PENDING_MAX && !world.elsewhere[*fd]);
+    socket->ticket = ++world.tickets << 16 | (uint64_t)*fd;
     world.elsewhere[*fd] = socket;
     return socket;
 }
@@ -790,12 +793,17 @@ void ring_adopt(struct ring *ring, int *fd, uint64_t user_data)
               .kind = K_ADOPT, .fd = *fd, .adopted = fd, .user_data = user_data, .file = NO_FILE});
 }
 
-void fake_refuse_elsewhere(int fd)
+uint64_t fake_ticket(int fd)
 {
-    struct fake_socket *socket = world.elsewhere[fd];
-    if (!socket)
+    return world.elsewhere[fd] ? world.elsewhere[fd]->ticket : 0;
+}
+
+void fake_refuse_elsewhere(uint64_t ticket)
+{
+    struct fake_socket *socket = world.elsewhere[ticket & 0xffff];
+    if (!socket || socket->ticket != ticket)
         return;
-    world.elsewhere[fd] = NULL;
+    world.elsewhere[ticket & 0xffff] = NULL;
     socket->server_closed = true;
     release_if_over(socket);
 }

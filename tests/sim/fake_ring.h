@@ -44,8 +44,11 @@ struct fake_socket *fake_connect(int listen_fd, uint32_t buffer_bytes, bool smoo
 // ring_adopt.
 struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, int *fd);
 
-// The server has closed that descriptor without adopting it. Nothing when it has.
-void fake_refuse_elsewhere(int fd);
+// What names such a connection for ever, while its descriptor's number will be another one's.
+uint64_t fake_ticket(int fd);
+
+// The server has closed its descriptor without adopting it. Nothing when it has.
+void fake_refuse_elsewhere(uint64_t ticket);
 
 // Both return how many bytes were taken.
 size_t fake_client_write(struct fake_socket *socket, const uint8_t *bytes, size_t len);

@@ -170,7 +170,7 @@ void sim_adopt(struct sim *sim, struct client *client, int fd)
     adopt->fd = fd;
     adopt->decision.mode = client->kind == CLIENT_ECHO ? CONN_ECHO : CONN_ROOM;
     adopt->decision.exclude_self = client->without_self;
-    adopt->decision.user = (void *)(uintptr_t)(fd + 1);
+    adopt->decision.user = (void *)(uintptr_t)fake_ticket(fd);
     if (adopt->decision.mode == CONN_ROOM) {
         struct conn_room_name *room = &adopt->decision.rooms[adopt->decision.room_count++];
         room->len = (uint8_t)snprintf((char *)room->bytes, sizeof room->bytes, "r%u", client->room);
@@ -185,7 +185,7 @@ void sim_adopt(struct sim *sim, struct client *client, int fd)
     command->adopt = adopt;
     if (inbox_post(&sim->shards[client->shard]->shard, command)) {
         inbox_command_destroy(command);
-        fake_refuse_elsewhere(fd);
+        fake_refuse_elsewhere(fake_ticket(fd));
     }
 }
 
@@ -284,19 +284,10 @@ static void upgrade(void *context, struct conn *conn, struct conn_decision *deci
         decision->mode = CONN_PROGRAM;
 }
 
-static int message(void *context, struct conn *conn, enum ws_opcode opcode, const uint8_t *bytes,
-                   size_t len)
-{
-    struct sim_shard *shard = context;
-    if (sim_chance(shard->sim, 30))
-        return -EAGAIN;
-    return registry_send(&shard->shard, conn_id(&shard->shard.conns, conn), opcode, bytes, len);
-}
-
 static void not_adopted(void *context, void *user)
 {
     (void)context;
-    fake_refuse_elsewhere((int)(uintptr_t)user - 1);
+    fake_refuse_elsewhere((uint64_t)(uintptr_t)user);
 }
 
 // A program may do what it likes to a connection as soon as it knows it, from within its callbacks.
@@ -330,6 +321,17 @@ static void joined(void *context, struct conn *conn, const struct room_name *nam
 {
     (void)name, (void)accepted;
     meddle(context, conn);
+}
+
+static int message(void *context, struct conn *conn, enum ws_opcode opcode, const uint8_t *bytes,
+                   size_t len)
+{
+    struct sim_shard *shard = context;
+    if (sim_chance(shard->sim, 5))
+        meddle(context, conn);
+    if (sim_chance(shard->sim, 30))
+        return -EAGAIN;
+    return registry_send(&shard->shard, conn_id(&shard->shard.conns, conn), opcode, bytes, len);
 }
 
 static const struct conn_ops conn_ops = {.page = no_page,
