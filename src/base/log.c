@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -149,14 +151,42 @@ static bool admit(struct log_site *site, uint32_t *held_back)
     return true;
 }
 
+// Lines that nobody could take since the last one that was written. Under the lock.
+static uint32_t lost;
+static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
+
+// False when it would have to wait. A line that fails for good is lost in silence: there is nowhere
+// to report it.
+static bool write_now(int fd, const struct line *line)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+    // Only a plain "not now" is a reason to drop: what poll does not know may be written to.
+    if (poll(&ready, 1, 0) == 0)
+        return false;
+    // EINTR alone says that nothing is wrong.
+    while (write(fd, line->text, line->len) < 0)
+        if (errno != EINTR)
+            return errno != EAGAIN;
+    return true;
+}
+
+// Never waits for whoever reads the log: a full pipe must not stop a shard. The lock is what makes
+// the look before the write hold, and is never kept for longer than one line takes.
 static void write_line(const struct line *line)
 {
     // Relaxed: see log_set_fd.
     int fd = atomic_load_explicit(&current_fd, memory_order_relaxed);
-    // A line that cannot be written is lost: there is nowhere to report it, and a server must not
-    // stop because its log has. EINTR alone says that nothing is wrong.
-    while (write(fd, line->text, line->len) < 0 && errno == EINTR)
-        continue;
+    pthread_mutex_lock(&write_lock);
+    if (lost) {
+        struct line note = {.len = 0};
+        append_head(&note, LOG_WARN, "");
+        append(&note, "log lines lost count=%u: what reads the log is too slow\n", lost);
+        if (write_now(fd, &note))
+            lost = 0;
+    }
+    if (lost || !write_now(fd, line))
+        lost++;
+    pthread_mutex_unlock(&write_lock);
 }
 
 void log_write(struct log_site *site, enum log_level level, const char *format, ...)
