@@ -259,6 +259,9 @@ void net_bury(struct net *net)
             output_is_out(net, link);
         else
             output_start(net, link);
+        // Whose send is in flight has nothing to do until it completes (output_on_send).
+        if (link->state == LINK_ENDING && (link->inflight & (LINK_SEND | LINK_NOTIF)))
+            list_remove(&link->node);
         node = next;
     }
     while ((node = list_first(&net->dying)))

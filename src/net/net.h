@@ -55,7 +55,7 @@ struct net {
     size_t link_bytes;
     uint32_t capacity;   // links in the table
     uint32_t open_count; // not FREE
-    uint32_t high_slot;  // one above the highest slot ever used
+    uint32_t high_slot;  // those from here on are FREE
     uint32_t max_links;  // above this many on_open says `full`
     uint32_t tick;
     uint64_t now_ms;
@@ -67,7 +67,7 @@ struct net {
     uint32_t sent_count, sent_capacity;
     struct run **held; // references of the last flush
     uint32_t held_count, held_capacity;
-    struct list ending;        // ENDING: waiting for their output to be sent
+    struct list ending;        // ENDING, with nothing in flight: to be looked at
     struct list dying;         // CLOSING, on_end not called yet
     struct list kicked;        // have a backlog that nothing is in flight of
     struct tls_context *tls;   // for new connections of TLS listeners, or NULL

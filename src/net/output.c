@@ -167,12 +167,10 @@ void output_touch(struct net *net, struct link *link)
 {
     if (link->state != LINK_UP && link->state != LINK_ENDING)
         return;
-    if (link->backlog) {
-        if (!list_linked(&link->node))
-            list_push_back(&net->kicked, &link->node);
-    } else if (!need_outgoing(net, link)) {
+    if (link->backlog)
+        output_kick(net, link);
+    else if (!need_outgoing(net, link))
         output_out_of_memory(net, link);
-    }
 }
 
 // One member's copy of a run. Returns the length of what is sent.

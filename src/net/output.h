@@ -46,6 +46,9 @@ void output_keep_rest(struct net *net, struct link *link, struct run *run, uint3
 
 void output_out_of_memory(struct net *net, struct link *link);
 
+// The link needs a look at the end of the tick: there is something to send, or to end.
+void output_kick(struct net *net, struct link *link);
+
 // Starts the slow-path send of a link that has a backlog and nothing in flight.
 void output_start(struct net *net, struct link *link);
 

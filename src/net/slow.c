@@ -35,10 +35,10 @@ void output_check_limits(struct net *net, struct link *link)
         net_evict(net, link, CLOSE_REASON_SLOW_BYTES);
 }
 
-static void kick(struct net *net, struct link *link)
+void output_kick(struct net *net, struct link *link)
 {
     if (!list_linked(&link->node))
-        list_push_back(&net->kicked, &link->node);
+        list_push_back(link->state == LINK_ENDING ? &net->ending : &net->kicked, &link->node);
 }
 
 static struct backlog *need_backlog(struct net *net, struct link *link)
@@ -58,7 +58,7 @@ static bool added(struct net *net, struct link *link, struct run *run, int error
     }
     if (fresh && link->state == LINK_UP)
         net->ops->on_behind(net->context, link);
-    kick(net, link);
+    output_kick(net, link);
     return true;
 }
 
@@ -198,8 +198,8 @@ void output_on_send(struct net *net, struct link *link, const struct ring_comple
         return;
     if (backlog_empty(backlog) && !backlog->notif_run && !front_has_pending(net, link))
         drop_backlog(net, link);
-    else
-        kick(net, link);
+    if (link->backlog || link->state == LINK_ENDING)
+        output_kick(net, link);
 }
 
 void output_drop(struct net *net, struct link *link)
