@@ -29,6 +29,9 @@
 #ifndef HUB_RUN_MAX_BYTES
 #define HUB_RUN_MAX_BYTES (64 * 1024) // messages are laid end to end up to this length
 #endif
+#ifndef HUB_SEND_BYTES
+#define HUB_SEND_BYTES (16 * 1024) // what a send of so much costs more than an empty one
+#endif
 #ifndef HUB_RUN_MAX_EXCLUDED
 #define HUB_RUN_MAX_EXCLUDED 64 // messages of a run that leave somebody out
 #endif
@@ -133,15 +136,24 @@ struct hub_slice {
     struct run *run;
     struct room_entry *entries;
     uint32_t count;
+    uint32_t cost; // of the budget
 };
+
+// What one send takes of a tick's budget: 1, and 1 more for each HUB_SEND_BYTES, which the kernel
+// has to copy.
+static inline uint32_t hub_send_cost(uint32_t len)
+{
+    return 1 + len / HUB_SEND_BYTES;
+}
 
 // Once a tick, before the first hub_next_slice: all dirty rooms get their turn, and homes that
 // waited are looked at.
 void hub_flush_begin(struct hub *hub);
 
-// The next at most `max` members of the next dirty room. Each room gets one slice a tick. Between
-// two calls nobody may join or leave. False when no room is left for this tick.
-bool hub_next_slice(struct hub *hub, uint32_t max, struct hub_slice *slice);
+// The next members of the next dirty room, as many as the budget pays for, but at least one. Each
+// room gets one slice a tick. Between two calls nobody may join or leave. False when no room is
+// left for this tick.
+bool hub_next_slice(struct hub *hub, uint32_t budget, struct hub_slice *slice);
 
 // There is something to send: the next tick must not wait.
 static inline bool hub_busy(const struct hub *hub)

@@ -6,11 +6,7 @@
 
 void hub_flush_begin(struct hub *hub)
 {
-    while (!list_empty(&hub->dirty)) {
-        struct list_node *node = list_first(&hub->dirty);
-        list_remove(node);
-        list_push_back(&hub->flushing, node);
-    }
+    list_append_all(&hub->flushing, &hub->dirty);
     home_poll_waiting(hub);
 }
 
@@ -52,7 +48,7 @@ static void begin_run(struct hub *hub, struct room *room, uint32_t slot)
         hub_set_congested(hub, room, false);
 }
 
-bool hub_next_slice(struct hub *hub, uint32_t max, struct hub_slice *slice)
+bool hub_next_slice(struct hub *hub, uint32_t budget, struct hub_slice *slice)
 {
     if (hub->finished)
         run_unref(hub->runs, hub->finished);
@@ -63,13 +59,14 @@ bool hub_next_slice(struct hub *hub, uint32_t max, struct hub_slice *slice)
     list_remove(node);
     struct room *room = CONTAINER_OF(node, struct room, dirty);
     if (!room->run)
-        begin_run(
-            hub, room,
-            map_find(&hub->rooms_by_name, room->name->hash, room->name->bytes, room->name->len));
+        begin_run(hub, room, slab_slot(&hub->rooms, room));
     uint32_t left = room->count - room->cursor;
+    uint32_t cost = hub_send_cost(run_len(room->run));
+    uint32_t fit = budget > cost ? budget / cost : 1;
     *slice = (struct hub_slice){.run = room->run,
                                 .entries = room->entries + room->cursor,
-                                .count = left < max ? left : max};
+                                .count = left < fit ? left : fit};
+    slice->cost = slice->count * cost < budget ? slice->count * cost : budget;
     room->cursor += slice->count;
     if (room->cursor == room->count) {
         hub->finished = room->run;

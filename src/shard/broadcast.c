@@ -8,6 +8,7 @@
 
 // Also the smallest message takes memory.
 #define BOOKKEEPING_BYTES 256
+#define VISITS_PER_SEND   16 // looks at slots that get nothing, for the price of a send
 
 static uint64_t cost(uint32_t len)
 {
@@ -58,19 +59,35 @@ static void drop_first(struct shard *shard)
     b->cursor = 0;
 }
 
+// The highest slots are given up when they are free: whoever was here at the peak must not cost
+// every later message. Here, because a close cannot afford the walk.
+static uint64_t trim(struct net *net, uint64_t budget)
+{
+    while (budget && net->high_slot && net_link(net, net->high_slot - 1)->state == LINK_FREE) {
+        net->high_slot--;
+        budget--;
+    }
+    return budget;
+}
+
 void shard_flush_broadcasts(struct shard *shard, uint32_t budget)
 {
     struct broadcasts *b = &shard->broadcasts;
-    while (b->count && budget) {
+    uint64_t left = (uint64_t)budget * VISITS_PER_SEND;
+    if (b->count)
+        left = trim(&shard->net, left);
+    while (b->count && left) {
         if (b->cursor >= shard->net.high_slot) {
             drop_first(shard);
             continue;
         }
+        uint64_t cost = 1;
         struct conn *conn = conn_of(&shard->conns, b->cursor++);
         if (conn->link.state == LINK_UP && conn->state == CONN_OPEN) {
             net_send_run(&shard->net, &conn->link, b->runs[0]);
-            budget--;
+            cost = (uint64_t)hub_send_cost(run_len(b->runs[0])) * VISITS_PER_SEND;
         }
+        left -= cost < left ? cost : left;
     }
 }
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #ifndef SENDS_PER_TICK
-#define SENDS_PER_TICK 512 // of fan-outs: other connections are served between two slices
+#define SENDS_PER_TICK 512 // small ones, of fan-outs: others are served between two slices
 #endif
 #define MAIL_PER_TICK   4096 // mails from each peer
 #define INBOX_PER_TICK  4096
@@ -249,7 +249,7 @@ static void flush(struct shard *shard)
     hub_flush_begin(&shard->hub);
     while (budget && hub_next_slice(&shard->hub, budget, &slice)) {
         net_fan_out(&shard->net, slice.run, slice.entries, slice.count);
-        budget -= slice.count;
+        budget -= slice.cost;
     }
     shard_flush_broadcasts(shard, SENDS_PER_TICK);
     net_flush(&shard->net);

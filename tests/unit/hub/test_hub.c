@@ -136,7 +136,8 @@ static bool flush(uint32_t shard, uint32_t budget)
     struct hub *hub = &w->hubs[shard];
     hub_flush_begin(hub);
     while (budget && hub_next_slice(hub, budget, &slice)) {
-        budget -= slice.count;
+        cr_assert_leq(slice.cost, budget);
+        budget -= slice.cost;
         for (uint32_t i = 0; i < slice.count; i++) {
             if (!slice.entries[i].skip)
                 take(&w->members[shard][slice.entries[i].connection], slice.run);
@@ -371,4 +372,26 @@ Test(hub, publishers_wait_while_a_queue_is_long, .init = set_up, .fini = tear_do
     settle(); // its mails arrive
     for (uint32_t s = 0; s < SHARDS; s++)
         cr_assert(hub_may_publish(&w->hubs[s], room_slot(s, 0)));
+}
+
+Test(hub, large_messages_make_short_slices, .init = set_up, .fini = tear_down)
+{
+    uint32_t home = hub_home_shard(&w->hubs[0].options.hash_key, SHARDS, (const uint8_t *)"a", 1);
+    struct hub *hub = &w->hubs[home];
+    struct hub_slice slice;
+    for (uint32_t m = 0; m < 5; m++)
+        cr_assert(join(home, m, 0) == HUB_JOINED);
+    struct frame *frame = frame_create(&w->frames[home], 3 * HUB_SEND_BYTES);
+    memset(frame->data, 0, frame->len = 3 * HUB_SEND_BYTES);
+    hub_publish_name(hub, (const uint8_t *)"a", 1, frame);
+    static const struct {
+        uint32_t budget, count, cost;
+    } slices[] = {{9, 2, 8}, {1, 1, 1}, {100, 2, 8}};
+    for (size_t i = 0; i < sizeof slices / sizeof *slices; i++) {
+        hub_flush_begin(hub);
+        cr_assert(hub_next_slice(hub, slices[i].budget, &slice));
+        cr_assert(slice.count == slices[i].count && slice.cost == slices[i].cost);
+    }
+    cr_assert(!hub_next_slice(hub, 1, &slice));
+    cr_assert(!hub_busy(hub));
 }
