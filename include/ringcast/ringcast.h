@@ -5,8 +5,9 @@
 //
 // An instance has a number of shards, each a thread with a ring, connections and rooms of its own.
 // Several instances can live in one process; none survives fork(). The library does not print,
-// exit, install signal handlers or change limits (but a bug of its own aborts, with a line on
-// stderr): raise RLIMIT_NOFILE for more than about 900 connections on a shard.
+// exit, install signal handlers or change limits: raise RLIMIT_NOFILE for more than about 900
+// connections on a shard. It aborts, with a line on stderr, for a bug of its own and when malloc
+// fails for the queue between two shards; else out of memory ends the connections it concerns.
 //
 // Threads. Callbacks run on the thread of the shard that owns the connection and must not block; a
 // short lock is all right, also around calls of the library: no function runs a callback before it

@@ -11,7 +11,8 @@
 //  - A join is acknowledged (ops->joined, or HUB_JOINED at once) only when the home knows of it;
 //  what the
 //    home orders later is delivered behind the acknowledgement, on the same queue.
-//  - No message is dropped for want of space. Instead publishers wait: a shard whose fan-out of a
+//  - No message is dropped for want of space, and none is for want of memory without ending the
+//  connections that miss it. Instead publishers wait: a shard whose fan-out of a
 //  room
 //    lags tells the home (CONGESTED), a home whose queue to a site is long sees it itself, and the
 //    home tells all sites to hold the room's publishers (PAUSE) until it has passed. Mails are
@@ -52,6 +53,9 @@ struct hub_ops {
     void (*joined)(void *context, uint32_t connection, const struct room_name *name, bool accepted);
     // Sends a run (borrowed) to one connection; must not leave or join rooms from within.
     void (*deliver)(void *context, uint32_t connection, struct run *run);
+    // There was no memory for a message to this connection, which must therefore end: nobody misses
+    // one without knowing. Must not leave or join rooms from within.
+    void (*give_up)(void *context, uint32_t connection);
     void (*post)(void *context, uint16_t shard, const struct mail *mail);
     // The queue to that shard is long: publishers had better wait.
     bool (*crowded)(void *context, uint16_t shard);
@@ -113,8 +117,10 @@ bool hub_is_member(const struct hub *hub, uint32_t connection, uint32_t room);
 // reference. False: published, but the publisher should now wait until hub_may_publish.
 bool hub_publish(struct hub *hub, uint32_t room, struct frame *frame);
 
-// Publishes to a room by name, member or not. Owner: takes the reference.
-void hub_publish_name(struct hub *hub, const uint8_t *name, size_t name_len, struct frame *frame);
+// Publishes to a room by name, member or not. Owner: takes the reference, whatever happens. 0, or
+// -ENOMEM: nobody gets it.
+MUST_USE int hub_publish_name(struct hub *hub, const uint8_t *name, size_t name_len,
+                              struct frame *frame);
 
 bool hub_may_publish(const struct hub *hub, uint32_t room);
 

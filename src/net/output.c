@@ -191,11 +191,13 @@ void net_fan_out(struct net *net, struct run *run, struct room_entry *entries, u
     bool sealable = run_len(run) <= FRONT_INLINE_MAX_BYTES;
     uint32_t direct = 0;
     uint64_t bytes = 0;
-    output_hold(net, run_ref(run));
+    bool held = output_hold(net, run_ref(run));
     for (uint32_t i = 0; i < count; i++) {
         struct link *link = net_link(net, entries[i].connection);
         if (entries[i].skip)
             entries[i].skip = 0;
+        else if (!held)
+            output_out_of_memory(net, link);
         else if (!copied || link->outgoing || link->gather || must_wait(net, link) ||
                  (link->front && !sealable))
             net_send_run(net, link, run);
@@ -226,8 +228,10 @@ static void send_one(struct net *net, struct link *link, const struct segment *s
 {
     counter_add(&net->counters.sends, 1);
     counter_add(&net->counters.bytes_out, segment->len);
-    if (segment->run)
-        output_hold(net, segment->run);
+    if (segment->run && !output_hold(net, segment->run)) {
+        output_out_of_memory(net, link);
+        return;
+    }
     output_inline(net, link, segment->bytes, segment->len, segment->run, segment->messages);
 }
 

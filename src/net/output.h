@@ -19,12 +19,14 @@ void output_touch(struct net *net, struct link *link);
 
 // --- inline.c
 
-// Queues an inline send. The run, if any, must be held until the release.
+// Queues an inline send; without memory for its record the link is aborted. The run, if any, must
+// be held until the release.
 void output_inline(struct net *net, struct link *link, const uint8_t *bytes, uint32_t len,
                    struct run *run, uint32_t messages);
 
-// Owner: takes the reference and drops it at the release.
-void output_hold(struct net *net, struct run *run);
+// Owner: takes the reference and drops it at the release; at once when memory has run out, and then
+// returns false.
+MUST_USE bool output_hold(struct net *net, struct run *run);
 
 // What is not being filled.
 struct arena *output_other_arena(struct net *net);

@@ -31,21 +31,36 @@ bool shard_broadcasts_full(const struct shard *shard)
     return shard->broadcasts.bytes >= BROADCASTS_MAX_BYTES;
 }
 
-void shard_broadcast(struct shard *shard, struct frame *frame)
+// NULL when memory has run out.
+static struct run *append(struct shard *shard, struct frame *frame)
 {
     struct broadcasts *b = &shard->broadcasts;
     if (b->count == b->capacity) {
         uint32_t capacity = b->capacity ? b->capacity * 2 : 8;
         struct run **larger = realloc(b->runs, capacity * sizeof *larger);
-        CHECK(larger); // without memory for a pointer no promise can be kept
+        if (!larger)
+            return NULL;
         b->runs = larger;
         b->capacity = capacity;
     }
     struct run *run = run_create(&shard->runs, frame, 1);
-    CHECK(run);
-    b->runs[b->count++] = run;
-    b->bytes += cost(run_len(run));
+    if (run)
+        b->runs[b->count++] = run;
+    return run;
+}
+
+void shard_broadcast(struct shard *shard, struct frame *frame)
+{
+    uint64_t bytes = cost(frame->len);
     counter_add(&shard->counters.broadcasts, 1);
+    if (append(shard, frame)) {
+        shard->broadcasts.bytes += bytes;
+        return;
+    }
+    // Nobody misses a message without knowing: all connections end.
+    shard_charge_broadcast(shard->group, -bytes);
+    frame_unref(&shard->frames, frame);
+    shard_abort_all(shard, CLOSE_REASON_INTERNAL);
 }
 
 static void drop_first(struct shard *shard)

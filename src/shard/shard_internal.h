@@ -48,3 +48,5 @@ void shard_drop_broadcasts(struct shard *shard);
 
 // drain.c: how a shard ends.
 void shard_follow_phase(struct shard *shard);
+// Cuts every connection off.
+void shard_abort_all(struct shard *shard, enum close_reason reason);
