@@ -226,6 +226,8 @@ struct ringcast_options {
     uint64_t (*clock_ms)(void);
     // Milliseconds since 1970; NULL: the system's. Any thread.
     uint64_t (*clock_unix_ms)(void);
+
+    uint32_t message_timeout_ms; // for a message, once it has begun; 0: any time; default 60,000
 };
 
 // Fills in the defaults. options_bytes is sizeof *options, so that a program runs with later

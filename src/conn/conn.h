@@ -37,10 +37,11 @@ struct conn {
     struct conn_edge *edge; // what only some connections have, or NULL
     void *user;             // the program's
     struct ip peer;         // the client's address, from its PROXY header where there is one
-    uint32_t room;    // ROOM: where its messages go; SLAB_NONE once it has been taken out of it
-    uint32_t ping_ms; // when the last ping was sent; low bits of the clock
-    uint8_t state;    // enum conn_state
-    uint8_t mode;     // enum conn_mode
+    uint32_t room;       // ROOM: where its messages go; SLAB_NONE once it has been taken out of it
+    uint32_t message_ms; // when `message` began; low bits of the clock
+    uint32_t ping_ms;    // when the last ping was sent; low bits of the clock
+    uint8_t state;       // enum conn_state
+    uint8_t mode;        // enum conn_mode
     uint8_t control_bytes;
     uint8_t joins_pending; // JOINING: answers to come
     uint16_t close_code;   // of the Close frame that ended it, whoever sent it; 0: none
@@ -76,6 +77,7 @@ struct conn_options {
     uint32_t handshake_timeout_ms;
     uint32_t close_timeout_ms;        // for the peer's answer to our Close frame
     uint32_t outbound_age_ms;         // 0: any age
+    uint32_t message_timeout_ms;      // from a message's first bytes to its last; 0: any time
     uint32_t messages_per_second;     // from one connection; 0: any number
     uint64_t bytes_per_second;        // the same, of payload
     const struct ip_nets *proxies;    // who may send PROXY headers

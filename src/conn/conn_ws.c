@@ -102,9 +102,12 @@ static bool give_frame(struct conns *conns, struct conn *conn, struct frame *fra
 
 bool conn_ws_retry(struct conns *conns, struct conn *conn)
 {
-    if (!give_frame(conns, conn, conn->message))
+    struct frame *frame = conn->message;
+    conn->message = NULL; // the program may end the connection from within
+    if (!give_frame(conns, conn, frame)) {
+        conn->message = frame;
         return false;
-    conn->message = NULL;
+    }
     conn->retry = false;
     conns->retry_count--;
     return true;
@@ -178,6 +181,7 @@ static bool make_room(struct conns *conns, struct conn *conn, size_t more)
         conn->message = frame_create(frames, (uint32_t)(FRAME_HEADROOM + more));
         if (conn->message)
             conn->message->offset = FRAME_HEADROOM;
+        conn_watch_message(conns, conn);
         return conn->message;
     }
     uint64_t need = (uint64_t)FRAME_HEADROOM + conn->message->len + more;

@@ -53,6 +53,7 @@ static void copy_options(struct ringcast *rc)
                                     .handshake_timeout_ms = from->handshake_timeout_ms,
                                     .close_timeout_ms = from->close_timeout_ms,
                                     .outbound_age_ms = from->outbound_age_ms,
+                                    .message_timeout_ms = from->message_timeout_ms,
                                     .messages_per_second = from->messages_per_second,
                                     .bytes_per_second = from->bytes_per_second,
                                     .proxies = &rc->proxies,

@@ -22,6 +22,7 @@ static void set_defaults(struct ringcast_options *options)
         .idle_timeout_ms = 90000,
         .handshake_timeout_ms = 10000,
         .close_timeout_ms = 5000,
+        .message_timeout_ms = 60000,
         .proxy_networks = "127.0.0.0/8,::1",
         .inbox_commands = 65536,
         .inbox_bytes = 64 << 20,

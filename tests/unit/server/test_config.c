@@ -58,6 +58,7 @@ static const struct {
     {"ping_interval", "30s", "20s", "25h"},
     {"idle_timeout", "90s", "2m", "x"},
     {"handshake_timeout", "10s", "500ms", "0"},
+    {"message_timeout", "1m", "0", "5"},
     {"close_timeout", "5s", "1s", "0"},
     {"drain_deadline", "10s", "1m", "-1s"},
     {"drain_delay", "0", "3s", "3"},
