@@ -228,6 +228,10 @@ struct ringcast_options {
     uint64_t (*clock_unix_ms)(void);
 
     uint32_t message_timeout_ms; // for a message, once it has begun; 0: any time; default 60,000
+    // What clients may make all shards hold: messages that wait for slow ones, messages that have
+    // not wholly arrived. Above it those who hold the most are evicted (1013). 0: half of what the
+    // machine or the control group has, but at least 256 MiB.
+    uint64_t client_memory_bytes;
 };
 
 // Fills in the defaults. options_bytes is sizeof *options, so that a program runs with later

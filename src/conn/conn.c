@@ -46,6 +46,13 @@ static struct conn *conn_of_link(struct link *link)
 
 // --- Ending
 
+static void drop_head(struct conns *conns, struct conn *conn)
+{
+    conns->head_count -= conn->http != NULL;
+    free(conn->http);
+    conn->http = NULL;
+}
+
 void conn_drop_message(struct conns *conns, struct conn *conn)
 {
     if (conn->message)
@@ -138,6 +145,10 @@ void conns_resume_waiting(struct conns *conns)
         }
         if (!conn->waiting)
             continue; // the program has closed it
+        if (conns->full) {
+            conns->waiting[kept++] = id;
+            continue;
+        }
         conn->waiting = false;
         conn->message_ms = (uint32_t)conns->net->now_ms;
         link_resume(conns->net, &conn->link); // may wait anew: appended behind `count`
@@ -425,8 +436,7 @@ static void on_proxied(void *context, struct link *link, const struct proxy_endp
 
 void conn_set_open(struct conns *conns, struct conn *conn)
 {
-    free(conn->http);
-    conn->http = NULL;
+    drop_head(conns, conn);
     conn->state = CONN_OPEN;
     conn->counted = true;
     conns->open_count++;
@@ -494,10 +504,9 @@ static void on_end(void *context, struct link *link)
     wheel_disarm(&conns->wheel, &conn->timer);
     hub_leave_all(conns->hub, link->slot);
     if (conn->state < CONN_OPEN || (conn->state == CONN_GONE && !conn->counted))
-        free(conn->http);
+        drop_head(conns, conn);
     else
         conn_drop_message(conns, conn);
-    conn->http = NULL;
     free(conn->control);
     conn->control = NULL;
     if (conn->retry)

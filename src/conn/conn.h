@@ -167,6 +167,8 @@ struct conns {
     uint32_t waiting_count, waiting_capacity;
     uint32_t retry_count; // of them, those whose message the program did not take
     bool recheck;         // some of them may go on
+    bool full;            // no message may begin or go on: too much memory is held for all
+    uint64_t head_count;  // requests that are being read
     struct conn_answer *answers;
     uint32_t answer_count, answer_capacity;
     struct conn_counters counters;
@@ -228,6 +230,14 @@ static inline void conn_touch(struct conns *conns, struct conn *conn)
 // idle go to `reaped` (as far as reaped_max allows); returns how many there were.
 uint32_t conns_sweep(struct conns *conns, uint64_t now_ms, uint32_t budget, uint64_t *reaped,
                      uint32_t reaped_max);
+
+// What clients make this shard hold outside of the memory that is set aside.
+uint64_t conns_held_bytes(const struct conns *conns);
+
+// Evicts those who hold the most (but nobody who holds no more than least_bytes) until so much has
+// been given up, or soon will be: what is in flight is cut off only when it is asked for again.
+// O(connections).
+void conns_evict(struct conns *conns, uint64_t excess_bytes, uint64_t least_bytes);
 
 // Lets publishers go on for whom there is room again.
 void conns_resume_waiting(struct conns *conns);

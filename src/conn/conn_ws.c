@@ -310,6 +310,8 @@ size_t conn_ws_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, siz
     uint8_t *cursor = bytes, *end = bytes + len;
     struct ws_chunk chunk;
     while (conn->state == CONN_OPEN || conn->state == CONN_CLOSE_SENT) {
+        if (conns->full && conn->state == CONN_OPEN)
+            conn_hold(conns, conn);
         if (conn->waiting)
             return (size_t)(cursor - bytes);
         switch (ws_next(&conn->parser, &cursor, end, conns->options.max_message_bytes, &chunk)) {

@@ -103,6 +103,9 @@ static void log_start(const struct ringcast *rc)
              : !rc->options.zerocopy_threshold_bytes ? "possible, not asked for"
              : rc->group.shards[0]->zerocopy         ? "from registered memory"
                                                      : "off: no registered memory");
+    log_info("clients may make us hold %llu MiB%s",
+             (unsigned long long)(rc->group.held_max_bytes >> 20),
+             rc->options.client_memory_bytes ? "" : ", half of the memory that there is");
 }
 
 static int start_threads(struct ringcast *rc, char *error, size_t error_bytes)

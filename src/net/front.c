@@ -49,14 +49,20 @@ bool front_has_pending(const struct net *net, const struct link *link)
     return front && front->tls && tls_pending_bytes(front->tls) > 0;
 }
 
+uint64_t front_held_bytes(const struct net *net, const struct link *link)
+{
+    return front_of(net, link)->waiting_capacity;
+}
+
 const char *net_subject(const struct net *net, const struct link *link)
 {
     const struct front *front = link->front ? front_of(net, link) : NULL;
     return front && front->tls ? tls_session_subject(front->tls) : NULL;
 }
 
-static void stop_waiting(struct front *front)
+static void stop_waiting(struct net *net, struct front *front)
 {
+    net->held_bytes -= front->waiting_capacity;
     if (list_linked(&front->node))
         list_remove(&front->node);
     free(front->waiting);
@@ -69,7 +75,7 @@ void front_drop(struct net *net, struct link *link)
     if (!link->front)
         return;
     struct front *front = front_of(net, link);
-    stop_waiting(front);
+    stop_waiting(net, front);
     free(front->proxy);
     if (front->tls) {
         tls_session_destroy(front->tls);
@@ -150,7 +156,7 @@ static void step(struct net *net, struct front *front, const uint8_t *bytes, siz
     say_pending(net, front);
 }
 
-static bool keep_waiting(struct front *front, const uint8_t *bytes, size_t len)
+static bool keep_waiting(struct net *net, struct front *front, const uint8_t *bytes, size_t len)
 {
     if (front->waiting_len + len > FRONT_WAITING_MAX_BYTES)
         return false;
@@ -159,6 +165,7 @@ static bool keep_waiting(struct front *front, const uint8_t *bytes, size_t len)
         uint8_t *larger = realloc(front->waiting, capacity);
         if (!larger)
             return false;
+        net->held_bytes += capacity - front->waiting_capacity;
         front->waiting = larger;
         front->waiting_capacity = capacity;
     }
@@ -175,7 +182,7 @@ static void receive_tls(struct net *net, struct front *front, const uint8_t *byt
         say_pending(net, front);
     } else if (net->handshake_budget && !list_linked(&front->node)) {
         step(net, front, bytes, len);
-    } else if (keep_waiting(front, bytes, len)) {
+    } else if (keep_waiting(net, front, bytes, len)) {
         counter_add(&net->counters.tls_handshakes_deferred, 1);
         if (!list_linked(&front->node))
             list_push_back(&net->handshakes, &front->node);
@@ -238,7 +245,7 @@ void net_handshakes(struct net *net)
         uint8_t *bytes = front->waiting;
         uint32_t len = front->waiting_len;
         front->waiting = NULL;
-        stop_waiting(front);
+        stop_waiting(net, front);
         if (link_receives(front->link))
             step(net, front, bytes, len);
         free(bytes);

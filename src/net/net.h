@@ -75,6 +75,7 @@ struct net {
     uint8_t *plain;            // what one record opens to: TLS_RECORD_MAX_BYTES
     struct list handshakes;    // fronts with bytes that wait for their turn
     uint32_t handshake_budget; // steps that are left in this tick
+    uint64_t held_bytes;       // allocated for stashes, backlogs and bytes that wait for TLS
     struct net_counters counters;
 };
 
@@ -150,6 +151,9 @@ void net_send_run(struct net *net, struct link *link, struct run *run);
 // The client is too slow: drops what is queued behind what is in flight, then calls on_slow. No-op
 // unless the link is UP and behind.
 void net_evict(struct net *net, struct link *link, enum close_reason reason);
+
+// About how much memory this link makes us hold; what it shares with others is shared out.
+uint64_t net_held_bytes(const struct net *net, const struct link *link);
 
 // Nothing is queued and nothing is in flight.
 bool net_output_done(const struct link *link);

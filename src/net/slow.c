@@ -43,8 +43,10 @@ void output_kick(struct net *net, struct link *link)
 
 static struct backlog *need_backlog(struct net *net, struct link *link)
 {
-    if (!link->backlog && (link->backlog = backlog_create()))
+    if (!link->backlog && (link->backlog = backlog_create())) {
         counter_add(&net->counters.backlogs, 1);
+        net->held_bytes += backlog_own_bytes(link->backlog);
+    }
     return link->backlog;
 }
 
@@ -66,7 +68,12 @@ bool output_push(struct net *net, struct link *link, struct run *run, uint32_t s
 {
     bool fresh = !link->backlog;
     struct backlog *backlog = need_backlog(net, link);
-    int error = backlog ? backlog_push(backlog, run, sent_bytes, (uint32_t)net->now_ms) : -ENOMEM;
+    int error = -ENOMEM;
+    if (backlog) {
+        net->held_bytes -= backlog_own_bytes(backlog);
+        error = backlog_push(backlog, run, sent_bytes, (uint32_t)net->now_ms);
+        net->held_bytes += backlog_own_bytes(backlog);
+    }
     return added(net, link, run, error, fresh);
 }
 
@@ -89,7 +96,10 @@ void output_keep_rest(struct net *net, struct link *link, struct run *run, uint3
         (void)output_push(net, link, run, sent_bytes);
         return;
     }
-    if (backlog_push_front(link->backlog, run, sent_bytes, (uint32_t)net->now_ms)) {
+    net->held_bytes -= backlog_own_bytes(link->backlog);
+    int error = backlog_push_front(link->backlog, run, sent_bytes, (uint32_t)net->now_ms);
+    net->held_bytes += backlog_own_bytes(link->backlog);
+    if (error) {
         run_unref(net->runs, run);
         output_out_of_memory(net, link);
     }
@@ -97,6 +107,7 @@ void output_keep_rest(struct net *net, struct link *link, struct run *run, uint3
 
 static void drop_backlog(struct net *net, struct link *link)
 {
+    net->held_bytes -= backlog_own_bytes(link->backlog);
     backlog_destroy(link->backlog, net->runs);
     link->backlog = NULL;
     counter_add(&net->counters.backlogs, (uint64_t)-1);

@@ -189,7 +189,8 @@ static int wait_ms(const struct shard *shard)
         uint64_t now_ms = shard->clock_ms();
         at_most(&wait_ms, next_ms > now_ms ? next_ms - now_ms : 0);
     }
-    if (shard_mail_waiting(shard) || shard->conns.retry_count || shard->inbox.taken)
+    if (shard_mail_waiting(shard) || shard->conns.retry_count || shard->inbox.taken ||
+        shard->conns.full)
         at_most(&wait_ms, RETRY_MS);
     if (shard->options.tick_interval_ms)
         at_most(&wait_ms, shard->options.tick_interval_ms);
@@ -276,6 +277,7 @@ bool shard_tick(struct shard *shard)
     shard_drain_mail(shard, MAIL_PER_TICK);   // what other shards posted
     shard_drain_inbox(shard, INBOX_PER_TICK); // what threads without a shard posted
     sweep(shard);                             // what is due
+    shard_check_memory(shard);                // who holds too much
     conns_answer_joins(&shard->conns);        // what the hub has answered
     conns_resume_waiting(&shard->conns);      // publishers that may go on
     shard_follow_phase(shard);                // draining
@@ -306,6 +308,7 @@ bool shard_settle_mail(struct shard *shard)
 
 void shard_fini(struct shard *shard)
 {
+    shard_drop_memory(shard);
     net_fini(&shard->net);
     hub_fini(&shard->hub);
     conns_fini(&shard->conns);

@@ -92,6 +92,7 @@ class Options(Structure):
         ('recv_buffers', c_uint32), ('recv_buffer_bytes', c_uint32), ('send_memory_bytes', c_uint64),
         ('zerocopy_threshold_bytes', c_uint32), ('log', LOG), ('log_user', c_void_p), ('log_level', c_int),
         ('clock_ms', CLOCK), ('clock_unix_ms', CLOCK), ('message_timeout_ms', c_uint32),
+        ('client_memory_bytes', c_uint64),
     ]
 
 

@@ -197,11 +197,25 @@ static void renew_tls(struct sim_shard *shard)
     shard_set_tls(&shard->shard, context);
 }
 
+// What is held is bounded, but for what one tick of each shard brings.
+static void check_memory(const struct sim *sim)
+{
+    const struct ring_options *ring = &sim->shards[0]->shard.options.ring;
+    uint64_t bound = sim->group.held_max_bytes, held = atomic_load(&sim->group.held_bytes);
+    uint64_t tick = 2ULL * ring->recv_buffers * ring->recv_buffer_bytes + SIM_TICK_BYTES +
+                    2ULL * SENDS_PER_TICK * sim->max_message;
+    tick += sim->client_count * 1000ULL; // a stash or a backlog each, however little is in it
+    if (bound && held > bound + tick * sim->group.count)
+        sim_fail(sim, "%llu bytes are held for clients, %llu may be", (unsigned long long)held,
+                 (unsigned long long)bound);
+}
+
 static void run_shard(void *context)
 {
     struct sim_shard *shard = context;
     CHECK(shard_start(&shard->shard) == 0);
     while (shard_tick(&shard->shard)) {
+        check_memory(current);
         if (current->tls && sim_chance(current, 2))
             renew_tls(shard);
         if (current->embedded && current->stage == SIM_ACTIVE && sim_chance(current, 5))
@@ -329,6 +343,8 @@ static void create_shards(struct sim *sim)
     group->drain_end_ms = UINT64_MAX;
     for (int i = 0; i < 16; i++)
         ((uint8_t *)&group->hash_key)[i] = (uint8_t)rand_next(&sim->rand);
+    if (sim->little_memory)
+        group->held_max_bytes = pick(sim, 5000, 100000);
     size_t queues = (size_t)group->count * group->count;
     group->queues = aligned_alloc(CACHE_LINE_BYTES, queues * sizeof *group->queues);
     CHECK(group->queues);
@@ -560,6 +576,9 @@ static void run_leaving(struct sim *sim)
 
 static void destroy(struct sim *sim)
 {
+    for (uint16_t i = 0; i < sim->group.count; i++)
+        if (sim->shards[i]->shard.net.held_bytes || sim->shards[i]->shard.conns.head_count)
+            sim_fail(sim, "something is held for clients that are gone");
     bool moved = true;
     while (moved) {
         moved = false;
@@ -619,6 +638,7 @@ void sim_run(uint64_t seed)
     };
     sim->tight = sim_chance(sim, 40);
     sim->few_places = sim_chance(sim, 15);
+    sim->little_memory = sim_chance(sim, 20);
     sim->embedded = sim_chance(sim, 25);
     sim->takes_out = sim->embedded && sim_chance(sim, 30);
     sim->tls = sim_chance(sim, 50);

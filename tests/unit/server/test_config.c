@@ -54,6 +54,7 @@ static const struct {
     {"outbound_buffer", "1024", "9", "0"},
     {"outbound_bytes", "4m", "64k", "1023"},
     {"outbound_age", "10s", "0", "10"},
+    {"memory_budget", "0", "64m", "x"},
     {"max_message_bytes", "1m", "1g", "2g"},
     {"ping_interval", "30s", "20s", "25h"},
     {"idle_timeout", "90s", "2m", "x"},
