@@ -84,7 +84,7 @@ static bool stash_add(struct net *net, struct link *link, const uint8_t *bytes, 
         if (have)
             memcpy(larger->bytes, stash->bytes + stash->begin, have);
         *larger = (struct stash){.end = (uint32_t)have, .capacity = capacity};
-        net->held_bytes += capacity - (stash ? stash->capacity : 0);
+        net->held_bytes += (uint64_t)capacity - (stash ? stash->capacity : 0); // may shrink
         free(stash);
         link->stash = stash = larger;
     }
