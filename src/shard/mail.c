@@ -93,7 +93,7 @@ static void wake(struct shard *shard, struct shard *peer)
         return;
     counter_add(&shard->counters.wakes_sent, 1);
     if (shard->options.ring.features.msg_ring)
-        ring_wake(shard->ring, ring_fd(peer->ring), op_pack(OP_WAKE, 0, 0));
+        ring_wake(shard->ring, ring_fd(peer->ring), op_pack(OP_WAKE, 0, peer->options.index));
     else
         shard_interrupt(peer);
 }

@@ -633,6 +633,7 @@ void sim_run(uint64_t seed)
         .tiny_recv = sim_chance(sim, 50) ? pick(sim, 1, 90) : 0,
         .drop_more = sim_chance(sim, 50) ? pick(sim, 1, 40) : 0,
         .cancel_late = sim_chance(sim, 50) ? 50 : 0,
+        .lost_wake = sim_chance(sim, 30) ? pick(sim, 1, 100) : 0,
         .random_file = sim_chance(sim, 50) ? 50 : 0,
         .max_files = UINT32_MAX,
     };
