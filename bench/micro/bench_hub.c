@@ -95,7 +95,7 @@ static void publish(uint32_t len)
     CHECK(frame);
     memset(frame->data, 'x', len);
     frame->len = len;
-    hub_publish_name(&hub, names[0], name_lens[0], frame);
+    CHECK(hub_publish_name(&hub, names[0], name_lens[0], frame) == 0);
 }
 
 static void flush(void)

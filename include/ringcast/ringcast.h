@@ -5,9 +5,9 @@
 //
 // An instance has a number of shards, each a thread with a ring, connections and rooms of its own.
 // Several instances can live in one process; none survives fork(). The library does not print,
-// exit, install signal handlers or change limits (but a bug of its own aborts, with a line on
-// stderr, and so does malloc failing where a promise hangs on a few bytes): raise RLIMIT_NOFILE for
-// more than about 900 connections on a shard.
+// exit, install signal handlers or change limits: raise RLIMIT_NOFILE for more than about 900
+// connections on a shard. It aborts, with a line on stderr, for a bug of its own and when malloc
+// fails for the queue between two shards; else out of memory ends the connections it concerns.
 //
 // Threads. Callbacks run on the thread of the shard that owns the connection and must not block; a
 // short lock is all right, also around calls of the library: no function runs a callback before it
@@ -119,9 +119,10 @@ struct ringcast_end {
     uint16_t code; // of the Close frame, whoever sent it (RFC 6455, section 7.4); 1006: none
     // The metric label, static. "normal": the client closed; "server": the program did;
     // "draining": ringcast_stop; "peer_eof", "peer_reset": the client went without a Close frame;
-    // "protocol", "not_utf8", "too_big", "rate", "not_writable", "token_expired": what it did or
-    // is; "idle", "slow_frames", "slow_bytes", "slow_age", "overloaded": not kept; "internal". With
-    // id 0: "not_adopted", "not_opened". There may be more.
+    // "protocol", "not_utf8", "too_big", "message_timeout", "rate", "not_writable",
+    // "token_expired": what it did or is; "idle", "slow_frames", "slow_bytes", "slow_age",
+    // "overloaded": not kept; "internal". With id 0: "not_adopted", "not_opened". There may be
+    // more.
     const char *reason;
 };
 
@@ -242,6 +243,12 @@ struct ringcast_options {
     uint64_t (*clock_ms)(void);
     // Milliseconds since 1970; NULL: the system's. Any thread.
     uint64_t (*clock_unix_ms)(void);
+
+    uint32_t message_timeout_ms; // for a message, once it has begun; 0: any time; default 60,000
+    // What clients may make all shards hold: messages that wait for slow ones, messages that have
+    // not wholly arrived. Above it those who hold the most are evicted (1013). 0: half of what the
+    // machine or the control group has, but at least 256 MiB.
+    uint64_t client_memory_bytes;
 };
 
 // Fills in the defaults. options_bytes is sizeof *options, so that a program runs with later

@@ -2,7 +2,9 @@
 //
 // Assertions. CHECK guards what can only be our own bug; it is always on, because a server that
 // goes on with broken invariants sends somebody else's bytes. What a peer or the environment can
-// cause is never a CHECK: it is data (a close reason) or an error code. CHECK_HOT is for
+// cause is never a CHECK: it is data (a close reason) or an error code. One exception: when malloc
+// fails for the queue to another shard (shard/mailbox.c: some 200 KiB at the most), which must not
+// lose what it carries. CHECK_HOT is for
 // per-message places and exists only in debug, sanitizer and simulation builds.
 #pragma once
 

@@ -45,6 +45,18 @@ static inline void list_remove(struct list_node *node)
     node->next = node->prev = NULL;
 }
 
+// Appends all nodes of another list, in their order, which leaves it empty.
+static inline void list_append_all(struct list *list, struct list *from)
+{
+    if (list_empty(from))
+        return;
+    from->head.next->prev = list->head.prev;
+    list->head.prev->next = from->head.next;
+    from->head.prev->next = &list->head;
+    list->head.prev = from->head.prev;
+    list_init(from);
+}
+
 // The first node, or NULL.
 static inline struct list_node *list_first(const struct list *list)
 {

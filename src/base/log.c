@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -149,14 +151,58 @@ static bool admit(struct log_site *site, uint32_t *held_back)
     return true;
 }
 
+// Lines that nobody could take since the last one that was written.
+static _Atomic uint32_t lost;
+
+static bool has_room(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+    return poll(&ready, 1, 0) != 0; // what poll does not know may be written to
+}
+
+// False when it would have to wait: a full pipe must not stop a shard. A line that fails for good
+// is lost in silence: there is nowhere to report it.
+static bool write_now(int fd, const struct line *line)
+{
+    union {
+        const void *in;
+        void *out;
+    } base = {.in = line->text}; // iovec is not const-correct
+    struct iovec piece = {base.out, line->len};
+    if (!has_room(fd))
+        return false;
+    // Another thread may have taken the room since: RWF_NOWAIT does not wait for it then (pipes:
+    // Linux 6.4). Files and terminals may not know it, or never have "now".
+    ssize_t written = pwritev2(fd, &piece, 1, -1, RWF_NOWAIT);
+    if (written < 0 && (errno == EAGAIN || errno == EOPNOTSUPP)) {
+        if (errno == EAGAIN && !has_room(fd))
+            return false;
+        written = write(fd, line->text, line->len);
+    }
+    while (written < 0 && errno == EINTR) // which alone says that nothing is wrong
+        written = write(fd, line->text, line->len);
+    return written >= 0 || errno != EAGAIN;
+}
+
+static void tell_lost(int fd)
+{
+    // Relaxed, here and below: a count.
+    uint32_t count = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
+    struct line note = {.len = 0};
+    append_head(&note, LOG_WARN, "");
+    append(&note, "log lines lost count=%u: what reads the log is too slow\n", count);
+    if (count && !write_now(fd, &note))
+        atomic_fetch_add_explicit(&lost, count, memory_order_relaxed);
+}
+
 static void write_line(const struct line *line)
 {
     // Relaxed: see log_set_fd.
     int fd = atomic_load_explicit(&current_fd, memory_order_relaxed);
-    // A line that cannot be written is lost: there is nowhere to report it, and a server must not
-    // stop because its log has. EINTR alone says that nothing is wrong.
-    while (write(fd, line->text, line->len) < 0 && errno == EINTR)
-        continue;
+    if (atomic_load_explicit(&lost, memory_order_relaxed))
+        tell_lost(fd);
+    if (!write_now(fd, line))
+        atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
 }
 
 void log_write(struct log_site *site, enum log_level level, const char *format, ...)

@@ -167,27 +167,88 @@ static struct fault step_method(struct http_parser *parser, uint8_t byte)
     return no_fault;
 }
 
-static void target_end(struct http_parser *parser)
+// uri-host [":" port] as far as single characters tell (RFC 9110, section 7.2): nothing that could
+// make a cache or log take a part of it for a path or for user information.
+static bool host_legal(const struct http_parser *parser, struct http_span host)
+{
+    for (size_t i = 0; i < host.len; i++) {
+        uint8_t byte = (uint8_t)http_text(parser, host)[i];
+        if (!is_visible(byte) || strchr("\"#/<>?@\\^`{|}", byte) != NULL)
+            return false;
+    }
+    return true;
+}
+
+// How long "http://", "https://", "ws://" or "wss://" is at the start of a target; 0: it is none.
+static size_t scheme_bytes(const char *text, size_t len)
+{
+    static const char *const schemes[] = {"http://", "https://", "ws://", "wss://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t scheme = strlen(schemes[i]);
+        if (len >= scheme && equals_nocase(text, scheme, schemes[i]))
+            return scheme;
+    }
+    return 0;
+}
+
+// Absolute form (RFC 9112, section 3.2.2): its authority is the host, what follows is the target in
+// origin form.
+static struct fault take_authority(struct http_parser *parser)
+{
+    struct http_span *target = &parser->request.target;
+    const char *text = http_text(parser, *target);
+    size_t scheme = scheme_bytes(text, target->len);
+    if (scheme == 0)
+        return bad("Send the target in origin form: it starts with '/'.");
+    size_t end = scheme;
+    while (end < target->len && text[end] != '/' && text[end] != '?')
+        end++;
+    parser->authority =
+        (struct http_span){(uint16_t)(target->offset + scheme), (uint16_t)(end - scheme)};
+    if (end == scheme || text[scheme] == ':' || !host_legal(parser, parser->authority))
+        return bad("Send a valid target: a scheme, \"://\", a name or address, a port, a path.");
+    if (end < target->len && text[end] == '/') {
+        target->offset = (uint16_t)(target->offset + end);
+        target->len = (uint16_t)(target->len - end);
+        return no_fault;
+    }
+    // An empty path is "/": the last one of the scheme's stands for it.
+    if (end < target->len)
+        parser->request.query = (struct http_span){(uint16_t)(target->offset + end + 1),
+                                                   (uint16_t)(target->len - end - 1)};
+    *target = (struct http_span){(uint16_t)(target->offset + scheme - 1), 1};
+    return no_fault;
+}
+
+static struct fault target_end(struct http_parser *parser)
 {
     struct http_request *request = &parser->request;
-    request->target = request->path = element(parser);
+    request->target = element(parser);
+    if (*http_text(parser, request->target) != '/') {
+        struct fault fault = take_authority(parser);
+        if (fault.error != NULL)
+            return fault;
+    }
+    request->path = request->target;
     const char *text = http_text(parser, request->target);
     const char *mark = memchr(text, '?', request->target.len);
     if (mark == NULL)
-        return;
+        return no_fault;
     request->path.len = (uint16_t)(mark - text);
     request->query.offset = (uint16_t)(request->target.offset + request->path.len + 1);
     request->query.len = (uint16_t)(request->target.len - request->path.len - 1);
+    return no_fault;
 }
 
 static struct fault step_target(struct http_parser *parser, uint8_t byte)
 {
     struct http_span target = element(parser);
     if (byte == ' ' && target.len != 0) {
-        target_end(parser);
-        return enter(parser, STATE_VERSION);
+        struct fault fault = target_end(parser);
+        return fault.error != NULL ? fault : enter(parser, STATE_VERSION);
     }
-    if (target.len == 0 && byte != '/')
+    bool scheme = lower((char)byte) == 'h' || lower((char)byte) == 'w';
+    if (target.len == 0 && byte != '/' && !scheme)
         return bad("Send the target in origin form: it starts with '/', behind exactly one space.");
     if (byte == '#')
         return bad("Leave the fragment out of the target: it must not contain '#'.");
@@ -235,6 +296,9 @@ static struct fault head_end(struct http_parser *parser)
     // RFC 9112, section 6.1: the framing is faulty, and what it hides may be a second request.
     if (parser->request.minor_version == 0 && seen(parser, FIELD_TRANSFER_ENCODING))
         return bad("Send no Transfer-Encoding with HTTP/1.0.");
+    // RFC 9112, section 3.2.2: whoever sends an absolute form means that one.
+    if (parser->authority.len)
+        parser->request.host = parser->authority;
     parser->state = STATE_DONE;
     return no_fault;
 }
@@ -300,18 +364,6 @@ static bool lists(const struct http_parser *parser, struct http_span list, const
         begin = stop + 1;
     }
     return false;
-}
-
-// uri-host [":" port] as far as single characters tell (RFC 9110, section 7.2): nothing that could
-// make a cache or log take a part of it for a path or for user information.
-static bool host_legal(const struct http_parser *parser, struct http_span host)
-{
-    for (size_t i = 0; i < host.len; i++) {
-        uint8_t byte = (uint8_t)http_text(parser, host)[i];
-        if (!is_visible(byte) || strchr("\"#/<>?@\\^`{|}", byte) != NULL)
-            return false;
-    }
-    return true;
 }
 
 // Only one line with digits: lists of equal values are how requests are smuggled (RFC 9112,

@@ -23,10 +23,10 @@ struct http_span {
 struct http_request {
     enum http_method method;
     uint8_t minor_version;          // HTTP/1.x: 0 or 1
-    struct http_span target;        // as sent: origin form only ("/path?query")
+    struct http_span target;        // "/path?query"; of an absolute form what is behind the host
     struct http_span path;          // target up to '?', still percent-encoded
     struct http_span query;         // behind '?', without it
-    struct http_span host;          // exactly one is required for HTTP/1.1
+    struct http_span host;          // Host (required for HTTP/1.1), or of the absolute form
     struct http_span ws_key;        // Sec-WebSocket-Key
     struct http_span ws_version;    // Sec-WebSocket-Version
     struct http_span ws_protocol;   // Sec-WebSocket-Protocol: first occurrence
@@ -42,10 +42,11 @@ struct http_request {
 
 struct http_parser {
     struct http_request request;
-    uint16_t have_bytes;    // of the head, in `head`
-    uint16_t element_start; // of the method, target, version, name or value being collected
-    struct http_span name;  // of the header line being collected
-    struct http_span value; // the same, with the blanks around it
+    uint16_t have_bytes;        // of the head, in `head`
+    uint16_t element_start;     // of the method, target, version, name or value being collected
+    struct http_span name;      // of the header line being collected
+    struct http_span value;     // the same, with the blanks around it
+    struct http_span authority; // of a target in absolute form
     uint16_t header_count;
     uint16_t seen; // one bit per known header
     uint8_t state;

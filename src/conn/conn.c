@@ -48,12 +48,29 @@ static struct conn *conn_of_link(struct link *link)
 
 // --- Ending
 
+static void drop_head(struct conns *conns, struct conn *conn)
+{
+    conns->head_count -= conn->http != NULL;
+    free(conn->http);
+    conn->http = NULL;
+}
+
+void conn_drop_message(struct conns *conns, struct conn *conn)
+{
+    if (conn->message)
+        frame_unref(conns->hub->runs->frames, conn->message);
+    conn->message = NULL;
+}
+
 void conn_end(struct conns *conns, struct conn *conn, enum close_reason reason, bool linger)
 {
     link_end(conns->net, &conn->link, reason, linger);
     arm(conns, conn, conns->options.close_timeout_ms);
-    if (conn->state >= CONN_OPEN)
+    if (conn->state >= CONN_OPEN) {
+        if (conn->counted)
+            conn_drop_message(conns, conn);
         conn->state = CONN_GONE;
+    }
 }
 
 void conn_fail(struct conns *conns, struct conn *conn, enum close_reason reason)
@@ -83,6 +100,7 @@ void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason r
         conn->link.reason = (uint8_t)reason;
     conn->state = CONN_CLOSE_SENT;
     conn->waiting = false;
+    conn_drop_message(conns, conn);
     hub_leave_all(conns->hub, conn->link.slot); // no message may follow the Close frame
     arm(conns, conn, conns->options.close_timeout_ms);
     if (conn->link.paused) // a publisher that waits would not hear the peer's answer
@@ -148,7 +166,12 @@ void conns_resume_waiting(struct conns *conns)
         }
         if (!conn->waiting)
             continue; // the program has closed it
+        if (conns->full) {
+            conns->waiting[kept++] = id;
+            continue;
+        }
         conn->waiting = false;
+        conn->message_ms = (uint32_t)conns->net->now_ms;
         link_resume(conns->net, &conn->link); // may wait anew: appended behind `count`
     }
     uint32_t added = conns->waiting_count - count;
@@ -231,13 +254,23 @@ static void at_most(uint64_t *wait_ms, uint64_t other_ms)
 static bool check_open(struct conns *conns, struct conn *conn, uint64_t *wait_ms)
 {
     const struct conn_options *o = &conns->options;
-    if (conn->link.paused)
-        conn_touch(conns, conn); // we are not listening: silence is not the client's
+    if (conn->link.paused) { // we are not listening: silence is not the client's
+        conn_touch(conns, conn);
+        conn->message_ms = (uint32_t)conns->net->now_ms;
+    }
     uint32_t idle_ms = since(conns, conn->link.heard_ms);
     if (o->idle_timeout_ms) {
         if (idle_ms >= o->idle_timeout_ms)
             return false;
         at_most(wait_ms, o->idle_timeout_ms - idle_ms);
+    }
+    if (conn->message && o->message_timeout_ms) {
+        uint32_t age_ms = since(conns, conn->message_ms);
+        if (age_ms >= o->message_timeout_ms) {
+            conn_fail(conns, conn, CLOSE_REASON_MESSAGE_TIMEOUT);
+            return true;
+        }
+        at_most(wait_ms, o->message_timeout_ms - age_ms);
     }
     if (conn->edge && conn->edge->expires_ms) {
         if (conns->net->now_ms >= conn->edge->expires_ms) {
@@ -265,6 +298,15 @@ static bool check_open(struct conns *conns, struct conn *conn, uint64_t *wait_ms
         at_most(wait_ms, o->ping_interval_ms - quiet_ms);
     }
     return true;
+}
+
+void conn_watch_message(struct conns *conns, struct conn *conn)
+{
+    uint32_t timeout_ms = conns->options.message_timeout_ms;
+    conn->message_ms = (uint32_t)conns->net->now_ms;
+    // Mostly the timer comes sooner anyhow, and looks.
+    if (timeout_ms && conn->timer.due_ms > conns->net->now_ms + timeout_ms)
+        arm(conns, conn, timeout_ms);
 }
 
 static void arm_open(struct conns *conns, struct conn *conn)
@@ -445,8 +487,7 @@ static void on_proxied(void *context, struct link *link, const struct proxy_endp
 
 void conn_set_open(struct conns *conns, struct conn *conn)
 {
-    free(conn->http);
-    conn->http = NULL;
+    drop_head(conns, conn);
     conn->state = CONN_OPEN;
     conn->counted = true;
     conns->open_count++;
@@ -525,10 +566,9 @@ static void on_end(void *context, struct link *link)
     if (conn->state == CONN_VERIFYING)
         conn_stop_verifying(conn);
     if (conn->state < CONN_OPEN || (conn->state == CONN_GONE && !conn->counted))
-        free(conn->http);
-    else if (conn->message)
-        frame_unref(conns->hub->runs->frames, conn->message);
-    conn->http = NULL;
+        drop_head(conns, conn);
+    else
+        conn_drop_message(conns, conn);
     free(conn->control);
     conn->control = NULL;
     if (conn->retry)

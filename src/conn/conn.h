@@ -56,10 +56,11 @@ struct conn {
     struct conn_edge *edge; // what only some connections have, or NULL
     void *user;             // the program's
     struct ip peer;         // the client's address, from its PROXY header where there is one
-    uint32_t room;    // ROOM: where its messages go; SLAB_NONE once it has been taken out of it
-    uint32_t ping_ms; // when the last ping was sent; low bits of the clock
-    uint8_t state;    // enum conn_state
-    uint8_t mode;     // enum conn_mode
+    uint32_t room;       // ROOM: where its messages go; SLAB_NONE once it has been taken out of it
+    uint32_t message_ms; // when `message` began; low bits of the clock
+    uint32_t ping_ms;    // when the last ping was sent; low bits of the clock
+    uint8_t state;       // enum conn_state
+    uint8_t mode;        // enum conn_mode
     uint8_t control_bytes;
     uint8_t joins_pending; // JOINING: answers to come
     uint16_t close_code;   // of the Close frame that ended it, whoever sent it; 0: none
@@ -96,6 +97,7 @@ struct conn_options {
     uint32_t handshake_timeout_ms;
     uint32_t close_timeout_ms;        // for the peer's answer to our Close frame
     uint32_t outbound_age_ms;         // 0: any age
+    uint32_t message_timeout_ms;      // from a message's first bytes to its last; 0: any time
     uint32_t messages_per_second;     // from one connection; 0: any number
     uint64_t bytes_per_second;        // the same, with frame headers
     const struct ip_nets *proxies;    // who may send PROXY headers
@@ -185,8 +187,10 @@ struct conns {
     uint32_t waiting_count, waiting_capacity;
     uint32_t retry_count;   // of them, those whose message the program did not take
     bool recheck;           // some of them may go on
+    bool full;              // no message may begin or go on: too much memory is held for all
     struct list verifying;  // VERIFYING, in the order in which they came
     uint32_t verifications; // that may still be done in this tick
+    uint64_t head_count;    // requests that are being read
     struct conn_answer *answers;
     uint32_t answer_count, answer_capacity;
     struct conn_counters counters;
@@ -257,6 +261,14 @@ static inline void conn_touch(struct conns *conns, struct conn *conn)
 // idle go to `reaped` (as far as reaped_max allows); returns how many there were.
 uint32_t conns_sweep(struct conns *conns, uint64_t now_ms, uint32_t budget, uint64_t *reaped,
                      uint32_t reaped_max);
+
+// What clients make this shard hold outside of the memory that is set aside.
+uint64_t conns_held_bytes(const struct conns *conns);
+
+// Evicts those who hold the most (but nobody who holds no more than least_bytes) until so much has
+// been given up, or soon will be: what is in flight is cut off only when it is asked for again.
+// O(connections).
+void conns_evict(struct conns *conns, uint64_t excess_bytes, uint64_t least_bytes);
 
 // Lets publishers go on for whom there is room again.
 void conns_resume_waiting(struct conns *conns);

@@ -115,6 +115,7 @@ size_t conn_http_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, s
             link_abort(conns->net, &conn->link, CLOSE_REASON_INTERNAL);
             return len;
         }
+        conns->head_count++;
         http_parser_init(conn->http);
     }
     const uint8_t *cursor = bytes;

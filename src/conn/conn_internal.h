@@ -55,5 +55,11 @@ void conn_fail(struct conns *conns, struct conn *conn, enum close_reason reason)
 // OPEN from here on.
 void conn_set_open(struct conns *conns, struct conn *conn);
 
+// A message has begun that has not wholly arrived: it has message_timeout_ms from now on.
+void conn_watch_message(struct conns *conns, struct conn *conn);
+
+// Drops a message that has not wholly arrived, or that the program has not taken.
+void conn_drop_message(struct conns *conns, struct conn *conn);
+
 // Puts the connection among the publishers that wait.
 void conn_hold(struct conns *conns, struct conn *conn);

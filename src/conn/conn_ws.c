@@ -106,9 +106,12 @@ static bool give_frame(struct conns *conns, struct conn *conn, struct frame *fra
 
 bool conn_ws_retry(struct conns *conns, struct conn *conn)
 {
-    if (!give_frame(conns, conn, conn->message))
+    struct frame *frame = conn->message;
+    conn->message = NULL; // the program may end the connection from within
+    if (!give_frame(conns, conn, frame)) {
+        conn->message = frame;
         return false;
-    conn->message = NULL;
+    }
     conn->retry = false;
     conns->retry_count--;
     return true;
@@ -182,6 +185,7 @@ static bool make_room(struct conns *conns, struct conn *conn, size_t more)
         conn->message = frame_create(frames, (uint32_t)(FRAME_HEADROOM + more));
         if (conn->message)
             conn->message->offset = FRAME_HEADROOM;
+        conn_watch_message(conns, conn);
         return conn->message;
     }
     uint64_t need = (uint64_t)FRAME_HEADROOM + conn->message->len + more;
@@ -326,6 +330,8 @@ size_t conn_ws_bytes(struct conns *conns, struct conn *conn, uint8_t *bytes, siz
     uint8_t *cursor = bytes, *end = bytes + len;
     struct ws_chunk chunk;
     while (conn->state == CONN_OPEN || conn->state == CONN_CLOSE_SENT) {
+        if (conns->full && conn->state == CONN_OPEN)
+            conn_hold(conns, conn);
         if (conn->waiting)
             return (size_t)(cursor - bytes);
         switch (ws_next(&conn->parser, &cursor, end, conns->options.max_message_bytes, &chunk)) {

@@ -13,8 +13,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SQ_ENTRIES 1024
-#define CQ_ENTRIES 16384
+#define SQ_ENTRIES         1024
+#define CQ_ENTRIES         16384
+#define MEMORY_LEAST_BYTES (256ULL << 20) // for clients, when nothing else is asked for
 
 static void choose_sizes(struct ringcast *rc)
 {
@@ -32,6 +33,14 @@ static void choose_sizes(struct ringcast *rc)
                  "%u threads: raise the hard limit of open files (ulimit -Hn, LimitNOFILE=)",
                  (unsigned long long)o->max_connections, (unsigned long long)rc->capacity,
                  rc->nofile, rc->group.count);
+}
+
+static void choose_memory(struct ringcast *rc)
+{
+    uint64_t bytes = rc->options.client_memory_bytes, half = limits_memory_bytes() / 2;
+    if (!bytes)
+        bytes = half > MEMORY_LEAST_BYTES ? half : MEMORY_LEAST_BYTES;
+    rc->group.held_max_bytes = bytes;
 }
 
 static void copy_options(struct ringcast *rc)
@@ -53,10 +62,12 @@ static void copy_options(struct ringcast *rc)
                                     .handshake_timeout_ms = from->handshake_timeout_ms,
                                     .close_timeout_ms = from->close_timeout_ms,
                                     .outbound_age_ms = from->outbound_age_ms,
+                                    .message_timeout_ms = from->message_timeout_ms,
                                     .messages_per_second = from->messages_per_second,
                                     .bytes_per_second = from->bytes_per_second,
                                     .proxies = &rc->proxies,
                                     .addresses = rc->addresses};
+    choose_memory(rc);
     o->conn_ops = &embed_conn_ops;
     o->conn_context = rc;
     o->on_tick = rc->callbacks.on_tick ? embed_on_tick : NULL;

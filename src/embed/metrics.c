@@ -144,6 +144,11 @@ static void write_instance(FILE *out, const struct ringcast *rc)
     fprintf(out, "ringcast_shards %u\n", rc->group.count);
     head(out, "max_connections", "gauge", "Connections that there is place for");
     fprintf(out, "ringcast_max_connections %" PRIu64 "\n", rc->capacity);
+    head(out, "client_memory_bytes", "gauge", "Memory that clients make the server hold");
+    fprintf(out, "ringcast_client_memory_bytes %" PRIu64 "\n",
+            atomic_load_explicit(&rc->group.held_bytes, memory_order_relaxed));
+    head(out, "client_memory_limit_bytes", "gauge", "Above this those who hold most are evicted");
+    fprintf(out, "ringcast_client_memory_limit_bytes %" PRIu64 "\n", rc->group.held_max_bytes);
     uint64_t expires_s = ringcast_tls_expires_s(rc);
     if (expires_s) {
         head(out, "tls_certificate_expiry_seconds", "gauge",

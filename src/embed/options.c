@@ -22,6 +22,7 @@ static void set_defaults(struct ringcast_options *options)
         .idle_timeout_ms = 90000,
         .handshake_timeout_ms = 10000,
         .close_timeout_ms = 5000,
+        .message_timeout_ms = 60000,
         .proxy_networks = "127.0.0.0/8,::1",
         .inbox_commands = 65536,
         .inbox_bytes = 64 << 20,
@@ -67,6 +68,9 @@ static int check(const struct ringcast_options *o, char *error, size_t error_byt
             error, error_bytes,
             "outbound_messages, outbound_bytes, inbox_commands and inbox_bytes must not be "
             "0: call ringcast_options_init first");
+    if (o->client_memory_bytes && o->client_memory_bytes < 1 << 20)
+        return complain(error, error_bytes,
+                        "client_memory_bytes (memory_budget) has to be 0 or at least 1 MiB");
     if (o->handshake_timeout_ms == 0 || o->close_timeout_ms == 0)
         return complain(error, error_bytes,
                         "handshake_timeout_ms and close_timeout_ms must not be 0");

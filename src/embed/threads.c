@@ -97,12 +97,15 @@ static int start_thread(struct ringcast *rc, uint16_t index)
 static void log_start(const struct ringcast *rc)
 {
     const struct ring_features *f = &rc->features;
-    log_info("io_uring probed: inline sends %s, wake-ups by %s, zero-copy sends %s",
-             f->inline_silent ? "silent" : "with completions", f->msg_ring ? "msg_ring" : "eventfd",
-             !f->send_zc                             ? "not known to this kernel"
-             : !rc->options.zerocopy_threshold_bytes ? "possible, not asked for"
-             : rc->group.shards[0]->zerocopy         ? "from registered memory"
-                                                     : "off: no registered memory");
+    log_info(
+        "io_uring probed: inline sends %s, wake-ups by %s, zero-copy sends %s; clients may make "
+        "us hold %llu MiB",
+        f->inline_silent ? "silent" : "with completions", f->msg_ring ? "msg_ring" : "eventfd",
+        !f->send_zc                             ? "not known to this kernel"
+        : !rc->options.zerocopy_threshold_bytes ? "possible, not asked for"
+        : rc->group.shards[0]->zerocopy         ? "from registered memory"
+                                                : "off: no registered memory",
+        (unsigned long long)(rc->group.held_max_bytes >> 20));
 }
 
 static int start_threads(struct ringcast *rc, char *error, size_t error_bytes)

@@ -6,6 +6,7 @@
 
 #include "hub/hub_internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -314,6 +315,12 @@ void hub_set_congested(struct hub *hub, struct room *room, bool congested)
     hub->ops->post(hub->context, room->home_shard, &mail);
 }
 
+void hub_give_up(struct hub *hub, const struct room *room)
+{
+    for (uint32_t i = 0; i < room->count; i++)
+        hub->ops->give_up(hub->context, room->entries[i].connection);
+}
+
 void hub_room_deliver(struct hub *hub, uint32_t slot, uint32_t generation, struct frame *frame)
 {
     struct room *room = slab_find(&hub->rooms, slot, generation);
@@ -322,7 +329,11 @@ void hub_room_deliver(struct hub *hub, uint32_t slot, uint32_t generation, struc
         frame_unref(hub->runs->frames, frame);
         return;
     }
-    CHECK(room_append(room, frame) == 0); // without memory for a pointer no promise can be kept
+    if (room_append(room, frame)) {
+        hub_give_up(hub, room);
+        frame_unref(hub->runs->frames, frame);
+        return;
+    }
     mark_dirty(hub, room);
     if (!room->congested &&
         (room->pending_bytes > HUB_PENDING_MARK || room->pending_count > HUB_PENDING_FRAMES))
@@ -378,18 +389,22 @@ bool hub_may_publish_name(const struct hub *hub, const uint8_t *bytes, size_t le
                                       : !hub->ops->crowded(hub->context, home);
 }
 
-void hub_publish_name(struct hub *hub, const uint8_t *bytes, size_t len, struct frame *frame)
+int hub_publish_name(struct hub *hub, const uint8_t *bytes, size_t len, struct frame *frame)
 {
     uint64_t hash = hash_bytes(&hub->options.hash_key, bytes, len);
     uint16_t home = home_shard(hub->options.shard_count, hash);
     if (home == hub->options.shard) {
         home_publish_name(hub, hash, bytes, len, frame);
-        return;
+        return 0;
     }
     struct room_name *name = room_name_create(hash, bytes, len);
-    CHECK(name);
+    if (!name) {
+        frame_unref(hub->runs->frames, frame);
+        return -ENOMEM;
+    }
     struct mail mail = {.kind = MAIL_PUBLISH_NAME, .frame = frame, .id = (uint64_t)(uintptr_t)name};
     hub->ops->post(hub->context, home, &mail);
+    return 0;
 }
 
 // --- Mails

@@ -11,7 +11,8 @@
 //  - A join is acknowledged (ops->joined, or HUB_JOINED at once) only when the home knows of it;
 //  what the
 //    home orders later is delivered behind the acknowledgement, on the same queue.
-//  - No message is dropped for want of space. Instead publishers wait: a shard whose fan-out of a
+//  - No message is dropped for want of space, and none is for want of memory without ending the
+//  connections that miss it. Instead publishers wait: a shard whose fan-out of a
 //  room
 //    lags tells the home (CONGESTED), a home whose queue to a site is long sees it itself, and the
 //    home tells all sites to hold the room's publishers (PAUSE) until it has passed. Mails are
@@ -28,6 +29,9 @@
 
 #ifndef HUB_RUN_MAX_BYTES
 #define HUB_RUN_MAX_BYTES (64 * 1024) // messages are laid end to end up to this length
+#endif
+#ifndef HUB_SEND_BYTES
+#define HUB_SEND_BYTES (16 * 1024) // what a send of so much costs more than an empty one
 #endif
 #ifndef HUB_RUN_MAX_EXCLUDED
 #define HUB_RUN_MAX_EXCLUDED 64 // messages of a run that leave somebody out
@@ -49,6 +53,9 @@ struct hub_ops {
     void (*joined)(void *context, uint32_t connection, const struct room_name *name, bool accepted);
     // Sends a run (borrowed) to one connection; must not leave or join rooms from within.
     void (*deliver)(void *context, uint32_t connection, struct run *run);
+    // There was no memory for a message to this connection, which must therefore end: nobody misses
+    // one without knowing. Must not leave or join rooms from within.
+    void (*give_up)(void *context, uint32_t connection);
     void (*post)(void *context, uint16_t shard, const struct mail *mail);
     // The queue to that shard is long: publishers had better wait.
     bool (*crowded)(void *context, uint16_t shard);
@@ -110,8 +117,10 @@ bool hub_is_member(const struct hub *hub, uint32_t connection, uint32_t room);
 // reference. False: published, but the publisher should now wait until hub_may_publish.
 bool hub_publish(struct hub *hub, uint32_t room, struct frame *frame);
 
-// Publishes to a room by name, member or not. Owner: takes the reference.
-void hub_publish_name(struct hub *hub, const uint8_t *name, size_t name_len, struct frame *frame);
+// Publishes to a room by name, member or not. Owner: takes the reference, whatever happens. 0, or
+// -ENOMEM: nobody gets it.
+MUST_USE int hub_publish_name(struct hub *hub, const uint8_t *name, size_t name_len,
+                              struct frame *frame);
 
 bool hub_may_publish(const struct hub *hub, uint32_t room);
 
@@ -133,15 +142,24 @@ struct hub_slice {
     struct run *run;
     struct room_entry *entries;
     uint32_t count;
+    uint32_t cost; // of the budget
 };
+
+// What one send takes of a tick's budget: 1, and 1 more for each HUB_SEND_BYTES, which the kernel
+// has to copy.
+static inline uint32_t hub_send_cost(uint32_t len)
+{
+    return 1 + len / HUB_SEND_BYTES;
+}
 
 // Once a tick, before the first hub_next_slice: all dirty rooms get their turn, and homes that
 // waited are looked at.
 void hub_flush_begin(struct hub *hub);
 
-// The next at most `max` members of the next dirty room. Each room gets one slice a tick. Between
-// two calls nobody may join or leave. False when no room is left for this tick.
-bool hub_next_slice(struct hub *hub, uint32_t max, struct hub_slice *slice);
+// The next members of the next dirty room, as many as the budget pays for, but at least one. Each
+// room gets one slice a tick. Between two calls nobody may join or leave. False when no room is
+// left for this tick.
+bool hub_next_slice(struct hub *hub, uint32_t budget, struct hub_slice *slice);
 
 // There is something to send: the next tick must not wait.
 static inline bool hub_busy(const struct hub *hub)

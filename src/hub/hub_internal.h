@@ -38,5 +38,8 @@ const uint8_t *home_key(const void *hub, uint32_t slot, size_t *len);
 // The connection's place in this room, or NULL.
 struct membership *hub_find_membership(struct memberships *of, uint32_t room);
 
+// There was no memory for a message to the room: its members here are given up.
+void hub_give_up(struct hub *hub, const struct room *room);
+
 // Tells the home that this shard's fan-out of the room lags, or that it has caught up.
 void hub_set_congested(struct hub *hub, struct room *room, bool congested);

@@ -33,6 +33,8 @@ struct run *run_create(struct run_pool *pool, struct frame *frame, uint32_t mess
         return NULL;
     }
     *run = (struct run){.refs = 1, .messages = messages, .frame = frame};
+    if (!frame->pool)
+        pool->foreign_bytes += sizeof *frame + frame->capacity;
     pool->live_count++;
     return run;
 }
@@ -55,6 +57,8 @@ void run_unref(struct run_pool *pool, struct run *run)
     CHECK_HOT(run->refs > 0);
     if (--run->refs)
         return;
+    if (!run->frame->pool)
+        pool->foreign_bytes -= sizeof *run->frame + run->frame->capacity;
     frame_unref(pool->frames, run->frame);
     pool->live_count--;
     if (pool->free_count + 1 > RUN_FREE_MAX) {

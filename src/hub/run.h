@@ -19,6 +19,7 @@ struct run_pool {
     struct run *free;
     uint32_t free_count;
     uint32_t live_count;
+    uint64_t foreign_bytes; // of frames of no pool, counted once for each run that holds one
 };
 
 void run_pool_init(struct run_pool *pool, struct frame_pool *frames);

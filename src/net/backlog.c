@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HELD_SAMPLE 16 // entries that backlog_held_bytes looks at
+
 struct backlog *backlog_create(void)
 {
     return calloc(1, sizeof(struct backlog));
@@ -65,6 +67,22 @@ int backlog_push_front(struct backlog *backlog, struct run *run, uint32_t sent_b
     backlog->bytes += run_len(run) - sent_bytes;
     backlog->head_sent_bytes = sent_bytes;
     return 0;
+}
+
+uint64_t backlog_held_bytes(const struct backlog *backlog)
+{
+    uint64_t own = 0, all = 1;
+    uint32_t count = backlog->count < HELD_SAMPLE ? backlog->count : HELD_SAMPLE;
+    for (uint32_t i = 0; i < count; i++) {
+        // From the end: the newest are the least finished.
+        const struct run *run = backlog_at(backlog, backlog->count - 1 - i)->run;
+        all += run_len(run);
+        if (!frame_registered(run->frame))
+            own += run_len(run) / run->refs;
+    }
+    // double: the product of two 40-bit numbers.
+    uint64_t bytes = (uint64_t)((double)backlog->bytes * (double)own / (double)all);
+    return bytes + backlog_own_bytes(backlog) + (backlog->sealed ? run_len(backlog->sealed) : 0);
 }
 
 void backlog_gather(struct backlog *backlog, uint32_t max_bytes)

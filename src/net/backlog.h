@@ -51,6 +51,16 @@ MUST_USE int backlog_push(struct backlog *backlog, struct run *run, uint32_t sen
 MUST_USE int backlog_push_front(struct backlog *backlog, struct run *run, uint32_t sent_bytes,
                                 uint32_t now_ms);
 
+// About how much memory it takes: of the messages, what is not in registered memory, shared out to
+// all who have it.
+uint64_t backlog_held_bytes(const struct backlog *backlog);
+
+// The entries and the backlog itself.
+static inline uint64_t backlog_own_bytes(const struct backlog *backlog)
+{
+    return sizeof *backlog + backlog->capacity * sizeof *backlog->entries;
+}
+
 // Fills pieces and message with up to BACKLOG_GATHER runs, at most max_bytes (but at least one
 // run), and marks them in flight.
 void backlog_gather(struct backlog *backlog, uint32_t max_bytes);

@@ -48,6 +48,11 @@ bool front_has_pending(const struct net *net, const struct link *link)
     return front && front->tls && tls_pending_bytes(front->tls) > 0;
 }
 
+uint64_t front_held_bytes(const struct net *net, const struct link *link)
+{
+    return front_of(net, link)->waiting_capacity;
+}
+
 const char *net_subject(const struct net *net, const struct link *link)
 {
     const struct front *front = link->front ? front_of(net, link) : NULL;
@@ -60,8 +65,9 @@ uint64_t net_subject_expires_s(const struct net *net, const struct link *link)
     return front && front->tls ? tls_session_subject_expires_s(front->tls) : 0;
 }
 
-static void stop_waiting(struct front *front)
+static void stop_waiting(struct net *net, struct front *front)
 {
+    net->held_bytes -= front->waiting_capacity;
     if (list_linked(&front->node))
         list_remove(&front->node);
     free(front->waiting);
@@ -74,7 +80,7 @@ void front_drop(struct net *net, struct link *link)
     if (!link->front)
         return;
     struct front *front = front_of(net, link);
-    stop_waiting(front);
+    stop_waiting(net, front);
     free(front->proxy);
     if (front->tls) {
         tls_session_destroy(front->tls);
@@ -154,7 +160,7 @@ static void step(struct net *net, struct front *front, const uint8_t *bytes, siz
     say_pending(net, front);
 }
 
-static bool keep_waiting(struct front *front, const uint8_t *bytes, size_t len)
+static bool keep_waiting(struct net *net, struct front *front, const uint8_t *bytes, size_t len)
 {
     if (front->waiting_len + len > FRONT_WAITING_MAX_BYTES)
         return false;
@@ -163,6 +169,7 @@ static bool keep_waiting(struct front *front, const uint8_t *bytes, size_t len)
         uint8_t *larger = realloc(front->waiting, capacity);
         if (!larger)
             return false;
+        net->held_bytes += capacity - front->waiting_capacity;
         front->waiting = larger;
         front->waiting_capacity = capacity;
     }
@@ -179,7 +186,7 @@ static void receive_tls(struct net *net, struct front *front, const uint8_t *byt
         say_pending(net, front);
     } else if (net->handshake_budget && list_empty(&net->hellos) && list_empty(&net->handshakes)) {
         step(net, front, bytes, len);
-    } else if (keep_waiting(front, bytes, len)) {
+    } else if (keep_waiting(net, front, bytes, len)) {
         counter_add(&net->counters.tls_handshakes_deferred, 1);
         if (!list_linked(&front->node))
             list_push_back(front->begun ? &net->handshakes : &net->hellos, &front->node);
@@ -248,7 +255,7 @@ void net_handshakes(struct net *net)
         uint8_t *bytes = front->waiting;
         uint32_t len = front->waiting_len;
         front->waiting = NULL;
-        stop_waiting(front);
+        stop_waiting(net, front);
         if (link_receives(front->link))
             step(net, front, bytes, len);
         free(bytes);

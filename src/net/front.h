@@ -51,6 +51,9 @@ struct front {
     bool failed; // what still comes in is of no interest
 };
 
+// Allocated for bytes that wait for their turn.
+uint64_t front_held_bytes(const struct net *net, const struct link *link);
+
 // Gives the link what it needs of this. 0 or -ENOMEM.
 MUST_USE int front_create(struct net *net, struct link *link, const struct link_entry *entry);
 void front_drop(struct net *net, struct link *link);

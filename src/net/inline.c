@@ -12,27 +12,48 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void *grow(void *array, uint32_t count, uint32_t *capacity, size_t item_bytes)
+// Returns the larger array, or NULL when memory has run out; the old one is as it was then.
+static void *grow(void *array, uint32_t *capacity, size_t item_bytes)
 {
-    if (count < *capacity)
-        return array;
-    *capacity = *capacity ? *capacity * 2 : 1024;
-    void *larger = realloc(array, *capacity * item_bytes);
-    CHECK(larger); // a few dozen bytes per connection at the most
+    uint32_t more = *capacity ? *capacity * 2 : 1024;
+    void *larger = realloc(array, more * item_bytes);
+    if (larger)
+        *capacity = more;
     return larger;
 }
 
-void output_hold(struct net *net, struct run *run)
+bool output_hold(struct net *net, struct run *run)
 {
-    net->held = grow(net->held, net->held_count, &net->held_capacity, sizeof *net->held);
+    if (net->held_count == net->held_capacity) {
+        struct run **larger = grow(net->held, &net->held_capacity, sizeof *net->held);
+        if (!larger) {
+            run_unref(net->runs, run);
+            return false;
+        }
+        net->held = larger;
+    }
     net->held[net->held_count++] = run;
+    return true;
+}
+
+static bool reserve_record(struct net *net)
+{
+    if (net->sent_count < net->sent_capacity)
+        return true;
+    struct sent_record *larger = grow(net->sent, &net->sent_capacity, sizeof *net->sent);
+    if (larger)
+        net->sent = larger;
+    return larger;
 }
 
 void output_inline(struct net *net, struct link *link, const uint8_t *bytes, uint32_t len,
                    struct run *run, uint32_t messages)
 {
     CHECK_HOT(link->sent_tick != net->tick && !(link->inflight & LINK_SEND));
-    net->sent = grow(net->sent, net->sent_count, &net->sent_capacity, sizeof *net->sent);
+    if (!reserve_record(net)) {
+        output_out_of_memory(net, link);
+        return;
+    }
     net->sent[net->sent_count] = (struct sent_record){
         .bytes = bytes, .run = run, .len = len, .slot = link->slot, .messages = messages};
     link->sent_tick = net->tick;

@@ -75,7 +75,7 @@ static bool stash_add(struct net *net, struct link *link, const uint8_t *bytes, 
     if (have + len > NET_STASH_MAX_BYTES)
         return false;
     if (!stash || stash->end + len > stash->capacity) {
-        uint32_t capacity = 4096;
+        uint32_t capacity = 256;
         while (capacity < have + len)
             capacity *= 2;
         struct stash *larger = malloc(sizeof *larger + capacity);
@@ -84,6 +84,7 @@ static bool stash_add(struct net *net, struct link *link, const uint8_t *bytes, 
         if (have)
             memcpy(larger->bytes, stash->bytes + stash->begin, have);
         *larger = (struct stash){.end = (uint32_t)have, .capacity = capacity};
+        net->held_bytes += (uint64_t)capacity - (stash ? stash->capacity : 0); // may shrink
         free(stash);
         link->stash = stash = larger;
     }
@@ -99,8 +100,17 @@ static void stash_free(struct net *net, struct link *link)
         return;
     uint64_t left = link->stash->end - link->stash->begin;
     counter_add(&net->counters.stashed_bytes, -left);
+    net->held_bytes -= link->stash->capacity;
     free(link->stash);
     link->stash = NULL;
+}
+
+uint64_t net_held_bytes(const struct net *net, const struct link *link)
+{
+    uint64_t bytes = link->stash ? link->stash->capacity : 0;
+    if (link->backlog)
+        bytes += backlog_held_bytes(link->backlog);
+    return link->front ? bytes + front_held_bytes(net, link) : bytes;
 }
 
 void link_pause(struct net *net, struct link *link)
@@ -259,6 +269,9 @@ void net_bury(struct net *net)
             output_is_out(net, link);
         else
             output_start(net, link);
+        // Whose send is in flight has nothing to do until it completes (output_on_send).
+        if (link->state == LINK_ENDING && (link->inflight & (LINK_SEND | LINK_NOTIF)))
+            list_remove(&link->node);
         node = next;
     }
     while ((node = list_first(&net->dying)))

@@ -41,7 +41,7 @@ struct link {
     struct outgoing *outgoing; // what is to be sent at this tick's flush, or NULL
     struct backlog *backlog;   // what could not be sent at once, or NULL
     struct stash *stash;       // received while paused, or NULL
-    struct list_node node;     // in net's list of dying or of ending links
+    struct list_node node;     // in net's list of dying, ending or kicked links
     uint32_t slot;             // its file in the ring's table
     uint32_t generation;       // of the slot, from 1
     uint32_t sent_tick;        // the tick in which it was last given an inline send

@@ -102,19 +102,9 @@ void net_begin_tick(struct net *net, uint64_t now_ms, uint64_t unix_ms)
         tls_context_set_time(net->tls, unix_ms / 1000); // which ticket keys are good
 }
 
-static bool ending_needs_tick(const struct net *net)
-{
-    for (struct list_node *n = net->ending.head.next; n != &net->ending.head; n = n->next) {
-        const struct link *link = CONTAINER_OF(n, struct link, node);
-        if (!(link->inflight & (LINK_SEND | LINK_NOTIF)))
-            return true;
-    }
-    return false;
-}
-
 bool net_busy(const struct net *net)
 {
-    // A backlog whose send is in flight needs no tick: its completion wakes the ring.
+    // Whose send is in flight is in no list: its completion wakes the ring.
     return net->dirty_first || !list_empty(&net->dying) || !list_empty(&net->kicked) ||
-           !list_empty(&net->hellos) || !list_empty(&net->handshakes) || ending_needs_tick(net);
+           !list_empty(&net->hellos) || !list_empty(&net->handshakes) || !list_empty(&net->ending);
 }

@@ -55,7 +55,7 @@ struct net {
     size_t link_bytes;
     uint32_t capacity;   // links in the table
     uint32_t open_count; // not FREE
-    uint32_t high_slot;  // one above the highest slot ever used
+    uint32_t high_slot;  // those from here on are FREE
     uint32_t max_links;  // above this many on_open says `full`
     uint32_t tick;
     uint64_t now_ms;
@@ -67,7 +67,7 @@ struct net {
     uint32_t sent_count, sent_capacity;
     struct run **held; // references of the last flush
     uint32_t held_count, held_capacity;
-    struct list ending;        // ENDING: waiting for their output to be sent
+    struct list ending;        // ENDING, with nothing in flight: to be looked at
     struct list dying;         // CLOSING, on_end not called yet
     struct list kicked;        // have a backlog that nothing is in flight of
     struct tls_context *tls;   // for new connections of TLS listeners, or NULL
@@ -76,6 +76,7 @@ struct net {
     struct list hellos;        // fronts whose first bytes wait for their turn
     struct list handshakes;    // the same of handshakes that have begun
     uint32_t handshake_budget; // steps that are left in this tick
+    uint64_t held_bytes;       // allocated for stashes, backlogs and bytes that wait for TLS
     struct net_counters counters;
 };
 
@@ -154,6 +155,9 @@ void net_send_run(struct net *net, struct link *link, struct run *run);
 // The client is too slow: drops what is queued behind what is in flight, then calls on_slow. No-op
 // unless the link is UP and behind.
 void net_evict(struct net *net, struct link *link, enum close_reason reason);
+
+// About how much memory this link makes us hold; what it shares with others is shared out.
+uint64_t net_held_bytes(const struct net *net, const struct link *link);
 
 // Nothing is queued and nothing is in flight.
 bool net_output_done(const struct link *link);

@@ -24,7 +24,7 @@ enum op {
     OP_CANCEL_SEND,
     OP_SHUTDOWN,
     OP_CLOSE,
-    OP_WAKE,          // slot unused: another shard posted something
+    OP_WAKE,          // slot: index of the shard that is woken, as another one posted something
     OP_EVENT,         // slot unused: a thread without a shard posted something
     OP_CANCEL_ACCEPT, // as OP_ACCEPT
     OP_ADOPT,         // slot: index of the shard's adoption

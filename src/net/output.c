@@ -175,12 +175,10 @@ void output_touch(struct net *net, struct link *link)
 {
     if (link->state != LINK_UP && link->state != LINK_ENDING)
         return;
-    if (link->backlog) {
-        if (!list_linked(&link->node))
-            list_push_back(&net->kicked, &link->node);
-    } else if (!need_outgoing(net, link)) {
+    if (link->backlog)
+        output_kick(net, link);
+    else if (!need_outgoing(net, link))
         output_out_of_memory(net, link);
-    }
 }
 
 // One member's copy of a run. Returns the length of what is sent.
@@ -201,11 +199,13 @@ void net_fan_out(struct net *net, struct run *run, struct room_entry *entries, u
     bool sealable = run_len(run) <= FRONT_INLINE_MAX_BYTES;
     uint32_t direct = 0;
     uint64_t bytes = 0;
-    output_hold(net, run_ref(run));
+    bool held = output_hold(net, run_ref(run));
     for (uint32_t i = 0; i < count; i++) {
         struct link *link = net_link(net, entries[i].connection);
         if (entries[i].skip)
             entries[i].skip = 0;
+        else if (!held)
+            output_out_of_memory(net, link);
         else if (!copied || link->outgoing || link->gather || is_behind(net, link) ||
                  (link->front && !sealable))
             net_send_run(net, link, run);
@@ -247,8 +247,10 @@ static void send_one(struct net *net, struct link *link, const struct segment *s
 {
     counter_add(&net->counters.sends, 1);
     counter_add(&net->counters.bytes_out, segment->len);
-    if (segment->run)
-        output_hold(net, segment->run);
+    if (segment->run && !output_hold(net, segment->run)) {
+        output_out_of_memory(net, link);
+        return;
+    }
     output_inline(net, link, segment->bytes, segment->len, segment->run, segment->messages);
 }
 

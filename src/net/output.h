@@ -22,12 +22,14 @@ void output_forget(struct net *net, struct link *link);
 
 // --- inline.c
 
-// Queues an inline send. The run, if any, must be held until the release.
+// Queues an inline send; without memory for its record the link is aborted. The run, if any, must
+// be held until the release.
 void output_inline(struct net *net, struct link *link, const uint8_t *bytes, uint32_t len,
                    struct run *run, uint32_t messages);
 
-// Owner: takes the reference and drops it at the release.
-void output_hold(struct net *net, struct run *run);
+// Owner: takes the reference and drops it at the release; at once when memory has run out, and then
+// returns false.
+MUST_USE bool output_hold(struct net *net, struct run *run);
 
 // What is not being filled.
 struct arena *output_other_arena(struct net *net);
@@ -48,6 +50,9 @@ void output_check_limits(struct net *net, struct link *link);
 void output_keep_rest(struct net *net, struct link *link, struct run *run, uint32_t sent_bytes);
 
 void output_out_of_memory(struct net *net, struct link *link);
+
+// The link needs a look at the end of the tick: there is something to send, or to end.
+void output_kick(struct net *net, struct link *link);
 
 // Starts the slow-path send of a link that has a backlog and nothing in flight.
 void output_start(struct net *net, struct link *link);

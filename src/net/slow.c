@@ -36,16 +36,18 @@ void output_check_limits(struct net *net, struct link *link)
         net_evict(net, link, CLOSE_REASON_SLOW_BYTES);
 }
 
-static void kick(struct net *net, struct link *link)
+void output_kick(struct net *net, struct link *link)
 {
     if (!list_linked(&link->node))
-        list_push_back(&net->kicked, &link->node);
+        list_push_back(link->state == LINK_ENDING ? &net->ending : &net->kicked, &link->node);
 }
 
 static struct backlog *need_backlog(struct net *net, struct link *link)
 {
-    if (!link->backlog && (link->backlog = backlog_create()))
+    if (!link->backlog && (link->backlog = backlog_create())) {
         counter_add(&net->counters.backlogs, 1);
+        net->held_bytes += backlog_own_bytes(link->backlog);
+    }
     return link->backlog;
 }
 
@@ -59,7 +61,7 @@ static bool added(struct net *net, struct link *link, struct run *run, int error
     }
     if (fresh && link->state == LINK_UP)
         net->ops->on_behind(net->context, link);
-    kick(net, link);
+    output_kick(net, link);
     return true;
 }
 
@@ -67,7 +69,12 @@ bool output_push(struct net *net, struct link *link, struct run *run, uint32_t s
 {
     bool fresh = !link->backlog;
     struct backlog *backlog = need_backlog(net, link);
-    int error = backlog ? backlog_push(backlog, run, sent_bytes, (uint32_t)net->now_ms) : -ENOMEM;
+    int error = -ENOMEM;
+    if (backlog) {
+        net->held_bytes -= backlog_own_bytes(backlog);
+        error = backlog_push(backlog, run, sent_bytes, (uint32_t)net->now_ms);
+        net->held_bytes += backlog_own_bytes(backlog);
+    }
     return added(net, link, run, error, fresh);
 }
 
@@ -90,7 +97,10 @@ void output_keep_rest(struct net *net, struct link *link, struct run *run, uint3
         (void)output_push(net, link, run, sent_bytes);
         return;
     }
-    if (backlog_push_front(link->backlog, run, sent_bytes, (uint32_t)net->now_ms)) {
+    net->held_bytes -= backlog_own_bytes(link->backlog);
+    int error = backlog_push_front(link->backlog, run, sent_bytes, (uint32_t)net->now_ms);
+    net->held_bytes += backlog_own_bytes(link->backlog);
+    if (error) {
         run_unref(net->runs, run);
         output_out_of_memory(net, link);
     }
@@ -98,6 +108,7 @@ void output_keep_rest(struct net *net, struct link *link, struct run *run, uint3
 
 static void drop_backlog(struct net *net, struct link *link)
 {
+    net->held_bytes -= backlog_own_bytes(link->backlog);
     backlog_destroy(link->backlog, net->runs);
     link->backlog = NULL;
     counter_add(&net->counters.backlogs, (uint64_t)-1);
@@ -199,8 +210,8 @@ void output_on_send(struct net *net, struct link *link, const struct ring_comple
         return;
     if (backlog_empty(backlog) && !backlog->notif_run && !front_has_pending(net, link))
         drop_backlog(net, link);
-    else
-        kick(net, link);
+    if (link->backlog || link->state == LINK_ENDING)
+        output_kick(net, link);
 }
 
 void output_drop(struct net *net, struct link *link)

@@ -140,7 +140,8 @@ void ring_shutdown(struct ring *ring, uint32_t file, uint64_t user_data);
 // Frees the file's place in the table.
 void ring_close(struct ring *ring, uint32_t file, uint64_t user_data);
 
-// Posts a completion with this user data (result 0) into another ring and wakes its thread.
+// Posts a completion with this user data (result 0) into another ring and wakes its thread. Silent
+// here, unless it fails: then a completion with this user data comes to this ring.
 void ring_wake(struct ring *ring, int peer_ring_fd, uint64_t user_data);
 
 // Reads an eventfd once; the value is dropped.

@@ -276,7 +276,7 @@ void ring_wake(struct ring *ring, int peer_ring_fd, uint64_t user_data)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);
     io_uring_prep_msg_ring(sqe, peer_ring_fd, 0, user_data, 0);
-    // A failed wake is told under the same user data: the waker then just runs a tick of its own.
+    // A failed wake is told to us under the same user data.
     finish(sqe, user_data, IOSQE_CQE_SKIP_SUCCESS);
 }
 

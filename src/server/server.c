@@ -63,6 +63,8 @@ static void copy_options(const struct config *config, struct ringcast_options *o
     o->idle_timeout_ms = (uint32_t)config->idle_timeout_ms;
     o->handshake_timeout_ms = (uint32_t)config->handshake_timeout_ms;
     o->close_timeout_ms = (uint32_t)config->close_timeout_ms;
+    o->client_memory_bytes = config->memory_budget_bytes;
+    o->message_timeout_ms = (uint32_t)config->message_timeout_ms;
     o->messages_per_second = (uint32_t)config->message_rate;
     o->bytes_per_second = config->byte_rate;
     o->address_connections = (uint32_t)config->address_connections;

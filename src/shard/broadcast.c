@@ -8,6 +8,7 @@
 
 // Also the smallest message takes memory.
 #define BOOKKEEPING_BYTES 256
+#define VISITS_PER_SEND   16 // looks at slots that get nothing, for the price of a send
 
 static uint64_t cost(uint32_t len)
 {
@@ -30,21 +31,36 @@ bool shard_broadcasts_full(const struct shard *shard)
     return shard->broadcasts.bytes >= BROADCASTS_MAX_BYTES;
 }
 
-void shard_broadcast(struct shard *shard, struct frame *frame)
+// NULL when memory has run out.
+static struct run *append(struct shard *shard, struct frame *frame)
 {
     struct broadcasts *b = &shard->broadcasts;
     if (b->count == b->capacity) {
         uint32_t capacity = b->capacity ? b->capacity * 2 : 8;
         struct run **larger = realloc(b->runs, capacity * sizeof *larger);
-        CHECK(larger); // without memory for a pointer no promise can be kept
+        if (!larger)
+            return NULL;
         b->runs = larger;
         b->capacity = capacity;
     }
     struct run *run = run_create(&shard->runs, frame, 1);
-    CHECK(run);
-    b->runs[b->count++] = run;
-    b->bytes += cost(run_len(run));
+    if (run)
+        b->runs[b->count++] = run;
+    return run;
+}
+
+void shard_broadcast(struct shard *shard, struct frame *frame)
+{
+    uint64_t bytes = cost(frame->len);
     counter_add(&shard->counters.broadcasts, 1);
+    if (append(shard, frame)) {
+        shard->broadcasts.bytes += bytes;
+        return;
+    }
+    // Nobody misses a message without knowing: all connections end.
+    shard_charge_broadcast(shard->group, -bytes);
+    frame_unref(&shard->frames, frame);
+    shard_abort_all(shard, CLOSE_REASON_INTERNAL);
 }
 
 static void drop_first(struct shard *shard)
@@ -58,19 +74,35 @@ static void drop_first(struct shard *shard)
     b->cursor = 0;
 }
 
+// The highest slots are given up when they are free: whoever was here at the peak must not cost
+// every later message. Here, because a close cannot afford the walk.
+static uint64_t trim(struct net *net, uint64_t budget)
+{
+    while (budget && net->high_slot && net_link(net, net->high_slot - 1)->state == LINK_FREE) {
+        net->high_slot--;
+        budget--;
+    }
+    return budget;
+}
+
 void shard_flush_broadcasts(struct shard *shard, uint32_t budget)
 {
     struct broadcasts *b = &shard->broadcasts;
-    while (b->count && budget) {
+    uint64_t left = (uint64_t)budget * VISITS_PER_SEND;
+    if (b->count)
+        left = trim(&shard->net, left);
+    while (b->count && left) {
         if (b->cursor >= shard->net.high_slot) {
             drop_first(shard);
             continue;
         }
+        uint64_t cost = 1;
         struct conn *conn = conn_of(&shard->conns, b->cursor++);
         if (conn->link.state == LINK_UP && conn->state == CONN_OPEN) {
             net_send_run(&shard->net, &conn->link, b->runs[0]);
-            budget--;
+            cost = (uint64_t)hub_send_cost(run_len(b->runs[0])) * VISITS_PER_SEND;
         }
+        left -= cost < left ? cost : left;
     }
 }
 

@@ -74,8 +74,13 @@ static void dispatch(struct shard *shard, const struct ring_completion *c)
 {
     switch (op_of(c->user_data)) {
     case OP_INLINE: // settled before
-    case OP_WAKE:   // being awake is all it was for
     case OP_CANCEL_ACCEPT:
+        return;
+    case OP_WAKE:
+        // Being awake is all it was for. One of ours that failed comes back to us; the peer does
+        // not say that it sleeps any more, so nobody else would wake it.
+        if (c->result < 0)
+            shard_interrupt(shard->group->shards[op_slot(c->user_data)]);
         return;
     case OP_ACCEPT:
         on_accept(shard, c);

@@ -73,10 +73,10 @@ static void close_some(struct shard *shard)
     }
 }
 
-static void abort_all(struct shard *shard)
+void shard_abort_all(struct shard *shard, enum close_reason reason)
 {
     for (uint32_t slot = 0; slot < shard->net.high_slot; slot++)
-        link_abort(&shard->net, net_link(&shard->net, slot), CLOSE_REASON_DRAINING);
+        link_abort(&shard->net, net_link(&shard->net, slot), reason);
 }
 
 void shard_follow_phase(struct shard *shard)
@@ -93,5 +93,5 @@ void shard_follow_phase(struct shard *shard)
     stop_listening(shard, late || passed_ms >= LISTEN_MS);
     close_some(shard);
     if (late)
-        abort_all(shard);
+        shard_abort_all(shard, CLOSE_REASON_DRAINING);
 }

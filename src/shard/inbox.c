@@ -197,7 +197,8 @@ static void carry_out_frame(struct shard *shard, struct inbox_command *command)
     }
     if (command->kind == INBOX_PUBLISH) {
         frame->exclude_id = command->id;
-        hub_publish_name(&shard->hub, (const uint8_t *)command->text, command->name_len, frame);
+        if (hub_publish_name(&shard->hub, (const uint8_t *)command->text, command->name_len, frame))
+            counter_add(&shard->counters.inbox_lost, 1);
     } else if (command->kind == INBOX_BROADCAST) {
         shard_charge_broadcast(shard->group, shard_broadcast_cost(frame));
         shard_broadcast(shard, frame);

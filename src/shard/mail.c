@@ -93,7 +93,7 @@ static void wake(struct shard *shard, struct shard *peer)
         return;
     counter_add(&shard->counters.wakes_sent, 1);
     if (shard->options.ring.features.msg_ring)
-        ring_wake(shard->ring, ring_fd(peer->ring), op_pack(OP_WAKE, 0, 0));
+        ring_wake(shard->ring, ring_fd(peer->ring), op_pack(OP_WAKE, 0, peer->options.index));
     else
         shard_interrupt(peer);
 }
@@ -153,6 +153,12 @@ static void deliver(void *context, uint32_t connection, struct run *run)
     net_send_run(&shard->net, net_link(&shard->net, connection), run);
 }
 
+static void give_up(void *context, uint32_t connection)
+{
+    struct shard *shard = context;
+    link_abort(&shard->net, net_link(&shard->net, connection), CLOSE_REASON_INTERNAL);
+}
+
 static void post(void *context, uint16_t to, const struct mail *mail)
 {
     shard_post(context, to, mail);
@@ -182,6 +188,7 @@ const struct hub_ops shard_hub_ops = {
     .local_slot = local_slot,
     .joined = joined,
     .deliver = deliver,
+    .give_up = give_up,
     .post = post,
     .crowded = crowded,
     .resumed = resumed,

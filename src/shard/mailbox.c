@@ -16,7 +16,7 @@ static void wait_in_line(struct mailbox *mailbox, const struct mail *mail)
     if (mailbox->count == mailbox->capacity) {
         uint32_t capacity = mailbox->capacity ? mailbox->capacity * 2 : 256;
         struct mail *larger = malloc(capacity * sizeof *larger);
-        CHECK(larger); // a mail must not be lost, and the FIFO is bounded by its policy
+        CHECK(larger); // see base/check.h: a lost mail would be a join or a leave that never was
         for (uint32_t i = 0; i < mailbox->count; i++)
             larger[i] = mailbox->waiting[(mailbox->head + i) & (mailbox->capacity - 1)];
         free(mailbox->waiting);

@@ -157,8 +157,7 @@ int registry_publish(struct shard *shard, const char *name, size_t name_len, enu
     if (error)
         return error;
     frame->exclude_id = exclude_id;
-    hub_publish_name(&shard->hub, (const uint8_t *)name, name_len, frame);
-    return 0;
+    return hub_publish_name(&shard->hub, (const uint8_t *)name, name_len, frame);
 }
 
 int registry_command(struct shard *shard, struct inbox_command *command)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #ifndef SENDS_PER_TICK
-#define SENDS_PER_TICK 512 // of fan-outs: other connections are served between two slices
+#define SENDS_PER_TICK 512 // small ones, of fan-outs: others are served between two slices
 #endif
 #define MAIL_PER_TICK   4096 // mails from each peer
 #define INBOX_PER_TICK  4096
@@ -194,7 +194,8 @@ static int wait_ms(const struct shard *shard)
         uint64_t now_ms = shard->clock_ms();
         at_most(&wait_ms, next_ms > now_ms ? next_ms - now_ms : 0);
     }
-    if (shard_mail_waiting(shard) || shard->conns.retry_count || shard->inbox.taken)
+    if (shard_mail_waiting(shard) || shard->conns.retry_count || shard->inbox.taken ||
+        shard->conns.full)
         at_most(&wait_ms, RETRY_MS);
     if (shard->options.tick_interval_ms)
         at_most(&wait_ms, shard->options.tick_interval_ms);
@@ -254,7 +255,7 @@ static void flush(struct shard *shard)
     hub_flush_begin(&shard->hub);
     while (budget && hub_next_slice(&shard->hub, budget, &slice)) {
         net_fan_out(&shard->net, slice.run, slice.entries, slice.count);
-        budget -= slice.count;
+        budget -= slice.cost;
     }
     shard_flush_broadcasts(shard, SENDS_PER_TICK);
     net_flush(&shard->net);
@@ -282,6 +283,7 @@ bool shard_tick(struct shard *shard)
     shard_drain_mail(shard, MAIL_PER_TICK);   // what other shards posted
     shard_drain_inbox(shard, INBOX_PER_TICK); // what threads without a shard posted
     sweep(shard);                             // what is due
+    shard_check_memory(shard);                // who holds too much
     conns_answer_joins(&shard->conns);        // what the hub has answered
     conns_resume_waiting(&shard->conns);      // publishers that may go on
     shard_follow_phase(shard);                // draining
@@ -314,6 +316,7 @@ bool shard_settle_mail(struct shard *shard)
 
 void shard_fini(struct shard *shard)
 {
+    shard_drop_memory(shard);
     net_fini(&shard->net);
     hub_fini(&shard->hub);
     conns_fini(&shard->conns);

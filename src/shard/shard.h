@@ -38,6 +38,8 @@ struct shard_group {
     _Atomic uint64_t drain_end_ms;    // when what is left is cut off, on the shards' clock
     _Atomic uint64_t broadcast_bytes; // of messages to everybody, counted once for each shard that
                                       // has not sent them yet
+    _Atomic uint64_t held_bytes;      // what clients make all shards hold, as far as they have told
+    uint64_t held_max_bytes;          // above this some of them are evicted; 0: no bound
 };
 
 struct shard_listener {
@@ -106,6 +108,8 @@ struct shard {
     struct ring_completion *completions; // SHARD_REAP_BATCH
     enum shard_phase phase;              // as last seen
     uint64_t phase_since_ms;
+    uint64_t held_told; // of group.held_bytes, ours
+    uint64_t full_ms;   // when all clients were last gone through for it
     uint32_t drain_cursor, drain_total, drain_closed;
     bool deaf;                           // draining, and nothing is accepted any more
     uint32_t accepting[SHARD_LISTENERS]; // bit n: accept n of this listener is armed

@@ -46,5 +46,12 @@ void shard_broadcast(struct shard *shard, struct frame *frame);
 void shard_flush_broadcasts(struct shard *shard, uint32_t budget);
 void shard_drop_broadcasts(struct shard *shard);
 
+// memory.c: what clients make us hold. The former once a tick, before anybody may go on; the latter
+// at the end.
+void shard_check_memory(struct shard *shard);
+void shard_drop_memory(struct shard *shard);
+
 // drain.c: how a shard ends.
 void shard_follow_phase(struct shard *shard);
+// Cuts every connection off.
+void shard_abort_all(struct shard *shard, enum close_reason reason);

@@ -386,7 +386,11 @@ def page_rows():
     bad = 400, {'Connection': 'close'}
     http_row('9112 3', 'no version', b'GET /\r\n\r\n', *bad)
     http_row('9112 3', 'two blanks', b'GET  / HTTP/1.1\r\n', *bad)
-    http_row('9112 3.2', 'absolute target', request('http://localhost/echo'), *bad)
+    http_row('9112 3.2.2', 'absolute target', request('http://localhost/echo'), 101, SWITCHED)
+    http_row('9112 3.2.2', 'absolute target of ws', request('ws://elsewhere:1/echo'), 101, SWITCHED)
+    http_row('9112 3.2.2', 'absolute target without a host', request('http:///echo'), *bad)
+    http_row('9112 3.2.2', 'absolute target with a user', request('http://u@h/echo'), *bad)
+    http_row('9112 3.2', 'target of another scheme', request('ftp://localhost/echo'), *bad)
     http_row('9112 3.2', 'target *', request('*', 'OPTIONS'), *bad)
     http_row('9112 3.2', 'fragment in the target', request('/echo#x'), *bad)
     http_row('9112 3.2', 'byte above ASCII in the target', request('/room/\xe9'), *bad)

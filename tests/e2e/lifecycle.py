@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from ringcast import (BINARY, CLOSE, PATIENCE_S, PING, PONG, TEXT, Client, Server, Tap, free_port,
+from ringcast import (BINARY, CLOSE, PATIENCE_S, PING, PONG, TEXT, Client, Server, Tap, frame, free_port,
                       in_thread, parse_metrics, upgrade_request, wait_for)
 
 BINARY_PATH = sys.argv[1] if len(sys.argv) > 1 else ''
@@ -344,6 +344,43 @@ def liveness(tap):
         tap.ok(metrics.sum('ringcast_pongs_received_total') >= 3, 'pongs are counted')
 
 
+def unfinished(tap):
+    """Who never completes a message must not keep it for ever by a byte now and then."""
+    with Server('--message-timeout', '1s') as server:
+        def trickle(data):
+            with Client(server.port, '/echo', timeout_s=0.1) as client:
+                begin = time.monotonic()
+                for at in range(len(data)):
+                    client.socket.sendall(data[at:at + 1])
+                    try:
+                        return client.receive(), time.monotonic() - begin
+                    except TimeoutError:
+                        pass
+
+        def steady():
+            with Client(server.port, '/echo') as client:
+                for number in range(12):
+                    data = frame(TEXT, b'%99d' % number)
+                    client.socket.sendall(data[:50])
+                    time.sleep(0.15)
+                    client.socket.sendall(data[50:])
+                    if client.receive() != (TEXT, b'%99d' % number):
+                        return False
+                return True
+        one = in_thread(trickle, frame(TEXT, b'x' * 100))
+        two = in_thread(trickle, (bytes([TEXT]) + frame(TEXT, b'x')[1:]) +
+                        (b'\0' + frame(TEXT, b'x')[1:]) * 30)
+        three = in_thread(steady)
+        for handle, name in (one, 'in one frame'), (two, 'in fragments'):
+            (opcode, payload), took_s = handle.result()
+            tap.equal((opcode, payload), (CLOSE, struct.pack('>H', 1008) + b'message took too long'),
+                      f'message_timeout: {name}')
+            tap.ok(0.9 < took_s < 3, 'in time', took_s)
+        tap.ok(three.result(), 'whoever completes each in time may go on')
+        tap.equal(server.metrics().sum('ringcast_closes_total', reason='message_timeout'), 2,
+                  'they are counted')
+
+
 def idle_pages(tap):
     """Whoever got a page and does not close is closed."""
     with Server('--close-timeout', '400ms') as server:
@@ -477,6 +514,7 @@ def main():
         ending(tap)
         reloading(tap, folder)
         liveness(tap)
+        unfinished(tap)
         idle_pages(tap)
         full(tap)
         figures(tap)

@@ -15,8 +15,8 @@ import struct
 import sys
 import time
 
-from ringcast import (BINARY, CLOSE, PATIENCE_S, Client, Server, Tap, frame, split_frame, upgrade_request,
-                      wait_for)
+from ringcast import (BINARY, CLOSE, PATIENCE_S, TEXT, Client, Server, Tap, frame, split_frame,
+                      upgrade_request, wait_for)
 
 MEMBERS, SLOW = 1000, 100
 MESSAGE_BYTES = 4096
@@ -201,6 +201,35 @@ def small_room(tap, reason, *flags):
         readers.close()
 
 
+def hoarders(tap):
+    """The sum of what clients make the server hold is bounded, and those who hold the most pay."""
+    budget = 8 << 20
+    with Server('--memory-budget', budget, '--outbound-age', 0, '--outbound-bytes', '1g') as server:
+        with Client(server.port, '/echo') as healthy:
+            hoarders, most = [], 0
+            for number in range(40):  # half of a message each, and never the rest
+                client = Client(server.port, '/echo')
+                hoarders.append(client)
+                try:
+                    client.socket.sendall(frame(BINARY, bytes(1 << 20))[:(1 << 20) - 1000])
+                except OSError:
+                    pass
+                healthy.send(TEXT, b'%d' % number)
+                assert healthy.receive() == (TEXT, b'%d' % number), 'others go on'
+                most = max(most, server.metrics().sum('ringcast_client_memory_bytes'))
+            tap.ok(budget / 4 < most < budget * 1.5, 'what is held is bounded', most)
+            metrics = server.metrics()
+            gone = metrics.sum('ringcast_memory_evictions_total')
+            tap.ok(20 <= gone < 40, 'who holds the most is evicted', gone)
+            tap.equal(metrics.sum('ringcast_client_memory_limit_bytes'), budget, 'the bound is told')
+            tap.ok(wait_for(lambda: server.metrics().sum('ringcast_closes_total', reason='memory') == gone),
+                   'and counted by its reason')
+            codes = [client.receive_close() for client in hoarders[:4]]
+            tap.equal(codes, [1013] * 4, 'with 1013')
+            for client in hoarders:
+                client.close()
+
+
 def dead_clients(tap):
     """Clients that reset their connection while messages are on their way to them."""
     with Server(*QUIET) as server:
@@ -231,6 +260,7 @@ def main():
         small_room(tap, 'slow_frames', *unlimited[:3], 64, *unlimited[4:])
         small_room(tap, 'slow_age', *unlimited[:5], '300ms')
         dead_clients(tap)
+        hoarders(tap)
 
 
 if __name__ == '__main__':

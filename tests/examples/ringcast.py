@@ -92,7 +92,8 @@ class Options(Structure):
         ('proxy_networks', c_char_p), ('inbox_commands', c_uint32), ('inbox_bytes', c_uint64),
         ('recv_buffers', c_uint32), ('recv_buffer_bytes', c_uint32), ('send_memory_bytes', c_uint64),
         ('zerocopy_threshold_bytes', c_uint32), ('log', LOG), ('log_user', c_void_p), ('log_level', c_int),
-        ('clock_ms', CLOCK), ('clock_unix_ms', CLOCK),
+        ('clock_ms', CLOCK), ('clock_unix_ms', CLOCK), ('message_timeout_ms', c_uint32),
+        ('client_memory_bytes', c_uint64),
     ]
 
 

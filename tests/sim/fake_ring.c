@@ -693,7 +693,7 @@ static void submit_wake(const struct op *op, struct ring *ring)
 {
     uint32_t index = (uint32_t)(op->fd - FD_BASE);
     CHECK(index < world.ring_count);
-    if (world.rings[index])
+    if (world.rings[index] && !chance(world.knobs.lost_wake))
         complete(world.rings[index], op->user_data, 0, 0, NO_FILE);
     else
         complete(ring, op->user_data, -EBADF, 0, NO_FILE);

@@ -17,6 +17,7 @@ struct fake_knobs {
     uint32_t tiny_recv;   // that a receive brings very few bytes
     uint32_t drop_more;   // that a multishot operation ends though nothing is wrong
     uint32_t cancel_late; // that a cancel comes too late: the operation completes as it would have
+    uint32_t lost_wake;   // that another ring cannot be woken
     uint32_t random_file; // that an accept takes any free place instead of the lowest
     uint32_t max_files;   // the table is full above this many, whatever ring_create was told
 };

@@ -65,7 +65,7 @@ void oracle_message(struct sim *sim, struct client *client, uint8_t opcode, cons
 // Slow, so it may be evicted: limits are so tight that reading is not enough.
 static bool may_be_evicted(const struct sim *sim, const struct client *client)
 {
-    return sim->tight && (!client->wide || sim->always_behind);
+    return sim->little_memory || (sim->tight && (!client->wide || sim->always_behind));
 }
 
 void oracle_closed(struct sim *sim, struct client *client, uint16_t code, const uint8_t *reason,
@@ -100,6 +100,7 @@ void oracle_eof(struct sim *sim, struct client *client)
     // Who reads so slowly that the goodbye takes too long is not waited for.
     uint64_t since_ms = client->ending ? client->ended_ms : SIM_START_MS;
     bool goodbye = client->ending || sim->embedded || may_be_evicted(sim, client);
+    fine |= sim->little_memory; // held on to what was in flight
     fine |= goodbye && sim->now_ms - since_ms >= SIM_CLOSE_TIMEOUT_MS;
     if (!fine)
         sim_fail(sim, "client %u: cut off (state %d)", client->index, client->state);
@@ -107,7 +108,8 @@ void oracle_eof(struct sim *sim, struct client *client)
         return;
     // Nor is anybody told who came by another server and half-closed before there was no place.
     bool no_place = client->elsewhere && sim->few_places && client->received.count == 0;
-    if (no_place || !(client->ending && client->end == END_HALF && !client->close_received))
+    if (no_place || sim->little_memory ||
+        !(client->ending && client->end == END_HALF && !client->close_received))
         client->cut = true;
 }
 
@@ -236,7 +238,7 @@ static void check_rooms(struct sim *sim, bool settled)
         const struct client *observer = observer_of(sim, room);
         if (settled && !stayed(observer))
             continue;
-        if (observer->cut && sim->tight)
+        if (observer->cut && (sim->tight || sim->little_memory))
             continue; // too slow for these limits: nobody has seen the order
         number_messages(sim, observer);
         for (uint32_t i = 0; i < sim->client_count; i++)

@@ -248,11 +248,25 @@ static bool tick(struct sim_shard *shard)
     return goes_on;
 }
 
+// What is held is bounded, but for what one tick of each shard brings.
+static void check_memory(const struct sim *sim)
+{
+    const struct ring_options *ring = &sim->shards[0]->shard.options.ring;
+    uint64_t bound = sim->group.held_max_bytes, held = atomic_load(&sim->group.held_bytes);
+    uint64_t tick = 2ULL * ring->recv_buffers * ring->recv_buffer_bytes + SIM_TICK_BYTES +
+                    2ULL * SENDS_PER_TICK * sim->max_message;
+    tick += sim->client_count * 1000ULL; // a stash or a backlog each, however little is in it
+    if (bound && held > bound + tick * sim->group.count)
+        sim_fail(sim, "%llu bytes are held for clients, %llu may be", (unsigned long long)held,
+                 (unsigned long long)bound);
+}
+
 static void run_shard(void *context)
 {
     struct sim_shard *shard = context;
     CHECK(shard_start(&shard->shard) == 0);
     while (tick(shard)) {
+        check_memory(current);
         if (current->tls && sim_chance(current, 2))
             renew_tls(shard);
         if (current->tokens && sim_chance(current, 2))
@@ -403,6 +417,8 @@ static void create_shards(struct sim *sim)
     group->drain_end_ms = UINT64_MAX;
     for (int i = 0; i < 16; i++)
         ((uint8_t *)&group->hash_key)[i] = (uint8_t)rand_next(&sim->rand);
+    if (sim->little_memory)
+        group->held_max_bytes = pick(sim, 5000, 100000);
     size_t queues = (size_t)group->count * group->count;
     group->queues = aligned_alloc(CACHE_LINE_BYTES, queues * sizeof *group->queues);
     CHECK(group->queues);
@@ -638,6 +654,9 @@ static void run_leaving(struct sim *sim)
 
 static void destroy(struct sim *sim)
 {
+    for (uint16_t i = 0; i < sim->group.count; i++)
+        if (sim->shards[i]->shard.net.held_bytes || sim->shards[i]->shard.conns.head_count)
+            sim_fail(sim, "something is held for clients that are gone");
     bool moved = true;
     while (moved) {
         moved = false;
@@ -692,11 +711,13 @@ void sim_run(uint64_t seed)
         .tiny_recv = sim_chance(sim, 50) ? pick(sim, 1, 90) : 0,
         .drop_more = sim_chance(sim, 50) ? pick(sim, 1, 40) : 0,
         .cancel_late = sim_chance(sim, 50) ? 50 : 0,
+        .lost_wake = sim_chance(sim, 30) ? pick(sim, 1, 100) : 0,
         .random_file = sim_chance(sim, 50) ? 50 : 0,
         .max_files = UINT32_MAX,
     };
     sim->tight = sim_chance(sim, 40);
     sim->few_places = sim_chance(sim, 15);
+    sim->little_memory = sim_chance(sim, 20);
     sim->embedded = sim_chance(sim, 25);
     sim->takes_out = sim->embedded && sim_chance(sim, 30);
     sim->tls = sim_chance(sim, 50);

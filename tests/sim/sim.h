@@ -17,6 +17,7 @@
 #define SIM_CLIENTS_MAX      64
 #define SIM_CLOSE_TIMEOUT_MS 20000
 #define SIM_START_MS         1000000
+#define SIM_TICK_BYTES       20000 // of bookkeeping and the like that a tick may take
 #define SIM_LISTEN_FD        5000
 #define SIM_LISTEN_TLS_FD    5100
 #define SIM_LISTEN_PROXY_FD  200 // on top of either
@@ -107,6 +108,7 @@ struct sim {
     enum sim_stage stage;
     bool tight;         // limits that a narrow client may hit though it reads
     bool always_behind; // even a wide client has a backlog for a while
+    bool little_memory; // whoever holds the most may be evicted at any time
     bool few_places;    // connections or rooms may be refused
     bool takes_out;     // and takes clients out of their rooms, which the oracle does not follow
     bool embedded;      // the program around the shards uses the registry

@@ -61,6 +61,24 @@ Test(list, node_may_be_inserted_again)
     cr_assert_eq(list_first(&list), &nodes[1]);
 }
 
+Test(list, append_all)
+{
+    for (int n = 0; n <= 2; n++)
+        for (int m = 0; m <= 2; m++) {
+            struct list other;
+            list_init(&other);
+            for (int i = 0; i < n + m; i++)
+                list_push_back(i < n ? &list : &other, &nodes[i]);
+            list_append_all(&list, &other);
+            cr_assert(list_empty(&other));
+            for (int i = 0; i < n + m; i++) {
+                cr_assert_eq(list_first(&list), &nodes[i]);
+                list_remove(&nodes[i]);
+            }
+            cr_assert(list_empty(&list));
+        }
+}
+
 Test(list, double_insert_aborts, .signal = SIGABRT)
 {
     list_push_back(&list, &nodes[0]);

@@ -287,3 +287,29 @@ Test(log, errno_survives_a_failing_write)
     log_info("nowhere");
     cr_assert_eq(errno, ENOENT);
 }
+
+Test(log, full_pipe)
+{
+    // A blocking pipe that nobody reads: lines are dropped, counted, and told of later.
+    int fds[2];
+    cr_assert_eq(pipe(fds), 0);
+    log_set_fd(fds[1]);
+    int room = fcntl(fds[1], F_GETPIPE_SZ);
+    static char filler[1 << 16];
+    cr_assert_leq((size_t)room, sizeof filler);
+    cr_assert_eq(write(fds[1], filler, (size_t)room), room);
+    alarm(10);
+    for (int i = 0; i < 3; i++)
+        log_info("nobody reads this %d", i);
+    alarm(0);
+
+    cr_assert_eq(read(fds[0], filler, sizeof filler), room);
+    log_info("first");
+    log_info("second");
+    ssize_t len = read(fds[0], filler, sizeof filler - 1);
+    cr_assert_gt(len, 0);
+    filler[len] = '\0';
+    cr_assert(matches(filler, "^" TIME_PATTERN " warn log lines lost count=3: [^\n]*\n" TIME_PATTERN
+                              " info first\n" TIME_PATTERN " info second\n$"),
+              "%s", filler);
+}

@@ -47,8 +47,13 @@ static const struct http_case cases[] = {
     {"two spaces", "GET  /", 400, 5},
     {"no target", "GET \r\n", 400, 5},
     {"asterisk form", "OPTIONS * HTTP/1.1\r\n", 400, 9},
-    {"absolute form", "GET http://h/ HTTP/1.1\r\n", 400, 5},
-    {"authority form", "CONNECT h:80 HTTP/1.1\r\n", 400, 9},
+    {"absolute form of another scheme", "GET ftp://h/ HTTP/1.1\r\n", 400, 5},
+    {"absolute form without //", "GET http:h/ HTTP/1.1\r\n", 400, 12},
+    {"absolute form without a host", "GET http:/// HTTP/1.1\r\n", 400, 13},
+    {"absolute form with a port alone", "GET http://:80/ HTTP/1.1\r\n", 400, 16},
+    {"absolute form with a user", "GET http://u@h/ HTTP/1.1\r\n", 400, 16},
+    {"absolute form without Host", "GET http://h/ HTTP/1.1\r\n\r\n", 400, 26},
+    {"authority form", "CONNECT h:80 HTTP/1.1\r\n", 400, 13},
     {"fragment", "GET /a#b HTTP/1.1\r\n", 400, 7},
     {"control in target", "GET /\x01", 400, 6},
     {"DEL in target", "GET /\x7f", 400, 6},
@@ -202,6 +207,29 @@ Test(http_parse, everything_is_kept)
     expect_span(request->authorization, "Bearer x.y.z");
     cr_expect_not(request->upgrade_websocket || request->connection_upgrade ||
                   request->connection_close || request->has_body || request->duplicate_ws_header);
+}
+
+Test(http_parse, absolute_form)
+{
+    static const struct {
+        const char *target, *host, *origin_form, *path, *query;
+    } rows[] = {
+        {"http://example.org:80/a/b?x=/?y", "example.org:80", "/a/b?x=/?y", "/a/b", "x=/?y"},
+        {"HTTPS://h/", "h", "/", "/", ""},
+        {"ws://[::1]:8080/room/x", "[::1]:8080", "/room/x", "/room/x", ""},
+        {"wss://h", "h", "/", "/", ""},
+        {"http://h?a=b", "h", "/", "/", "a=b"},
+        {"http://h?", "h", "/", "/", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: other\r\n\r\n", rows[i].target);
+        expect_complete(text);
+        expect_span(parser.request.host, rows[i].host);
+        expect_span(parser.request.target, rows[i].origin_form);
+        expect_span(parser.request.path, rows[i].path);
+        expect_span(parser.request.query, rows[i].query);
+    }
 }
 
 Test(http_parse, methods)

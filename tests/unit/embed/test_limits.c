@@ -2,7 +2,11 @@
 #include "embed/limits.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 Test(limits, connections_are_shared_out_within_the_table)
 {
@@ -26,6 +30,43 @@ Test(limits, connections_are_shared_out_within_the_table)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         cr_assert_eq(limits_share(rows[i].wanted, rows[i].shards, rows[i].nofile, rows[i].reserve),
                      rows[i].share, "row %zu", i);
+}
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    cr_assert(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+Test(limits, the_least_of_a_path_counts)
+{
+    char root[] = "/tmp/ringcast-limits-XXXXXX", a[64], b[64];
+    cr_assert(mkdtemp(root));
+    snprintf(a, sizeof a, "%s/a", root);
+    snprintf(b, sizeof b, "%s/a/b", root);
+    cr_assert(mkdir(a, 0700) == 0 && mkdir(b, 0700) == 0);
+    cr_assert_eq(limits_least_in_path(root, "/a/b", "memory.max"), UINT64_MAX);
+    write_file(b, "memory.max", "max\n");
+    cr_assert_eq(limits_least_in_path(root, "/a/b", "memory.max"), UINT64_MAX);
+    write_file(root, "memory.max", "3000\n");
+    cr_assert_eq(limits_least_in_path(root, "/a/b", "memory.max"), 3000);
+    cr_assert_eq(limits_least_in_path(root, "/", "memory.max"), 3000);
+    cr_assert_eq(limits_least_in_path(root, "", "memory.max"), 3000);
+    write_file(a, "memory.max", "2000\n");
+    cr_assert_eq(limits_least_in_path(root, "/a/b", "memory.max"), 2000);
+    write_file(b, "memory.max", "4000\n");
+    cr_assert_eq(limits_least_in_path(root, "/a/b", "memory.max"), 2000);
+    const char *const folders[] = {b, a, root};
+    for (size_t i = 0; i < 3; i++) {
+        char path[80];
+        snprintf(path, sizeof path, "%s/memory.max", folders[i]);
+        cr_assert(unlink(path) == 0 && rmdir(folders[i]) == 0);
+    }
+    cr_assert(limits_memory_bytes() > 1 << 20);
 }
 
 Test(limits, cpus_are_counted_round)

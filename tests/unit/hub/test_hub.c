@@ -78,6 +78,12 @@ static void deliver(void *context, uint32_t connection, struct run *run)
     take(&w->members[shard_of(context)][connection], run);
 }
 
+static void give_up(void *context, uint32_t connection)
+{
+    (void)context;
+    cr_assert(connection == SLAB_NONE, "there is memory enough");
+}
+
 static void post(void *context, uint16_t to, const struct mail *mail)
 {
     uint16_t from = shard_of(context);
@@ -104,8 +110,15 @@ static void room_ended(void *context, const struct room_name *name, void *user)
     ++*(uint32_t *)user;
 }
 
-static const struct hub_ops ops = {memberships, local_slot, joined,  deliver,
-                                   post,        crowded,    resumed, room_ended};
+static const struct hub_ops ops = {.memberships = memberships,
+                                   .local_slot = local_slot,
+                                   .joined = joined,
+                                   .deliver = deliver,
+                                   .give_up = give_up,
+                                   .post = post,
+                                   .crowded = crowded,
+                                   .resumed = resumed,
+                                   .room_ended = room_ended};
 
 static void set_up(void)
 {
@@ -136,7 +149,8 @@ static bool flush(uint32_t shard, uint32_t budget)
     struct hub *hub = &w->hubs[shard];
     hub_flush_begin(hub);
     while (budget && hub_next_slice(hub, budget, &slice)) {
-        budget -= slice.count;
+        cr_assert_leq(slice.cost, budget);
+        budget -= slice.cost;
         for (uint32_t i = 0; i < slice.count; i++) {
             if (!slice.entries[i].skip)
                 take(&w->members[shard][slice.entries[i].connection], slice.run);
@@ -209,7 +223,7 @@ static void publish(uint32_t shard, uint32_t room, uint64_t exclude_id)
 {
     uint8_t name = (uint8_t)('a' + room);
     struct frame *frame = message(shard, room, ++w->published[room], exclude_id);
-    hub_publish_name(&w->hubs[shard], &name, 1, frame);
+    cr_assert(hub_publish_name(&w->hubs[shard], &name, 1, frame) == 0);
 }
 
 Test(hub, every_member_gets_every_message_once, .init = set_up, .fini = tear_down)
@@ -371,4 +385,26 @@ Test(hub, publishers_wait_while_a_queue_is_long, .init = set_up, .fini = tear_do
     settle(); // its mails arrive
     for (uint32_t s = 0; s < SHARDS; s++)
         cr_assert(hub_may_publish(&w->hubs[s], room_slot(s, 0)));
+}
+
+Test(hub, large_messages_make_short_slices, .init = set_up, .fini = tear_down)
+{
+    uint32_t home = hub_home_shard(&w->hubs[0].options.hash_key, SHARDS, (const uint8_t *)"a", 1);
+    struct hub *hub = &w->hubs[home];
+    struct hub_slice slice;
+    for (uint32_t m = 0; m < 5; m++)
+        cr_assert(join(home, m, 0) == HUB_JOINED);
+    struct frame *frame = frame_create(&w->frames[home], 3 * HUB_SEND_BYTES);
+    memset(frame->data, 0, frame->len = 3 * HUB_SEND_BYTES);
+    cr_assert(hub_publish_name(hub, (const uint8_t *)"a", 1, frame) == 0);
+    static const struct {
+        uint32_t budget, count, cost;
+    } slices[] = {{9, 2, 8}, {1, 1, 1}, {100, 2, 8}};
+    for (size_t i = 0; i < sizeof slices / sizeof *slices; i++) {
+        hub_flush_begin(hub);
+        cr_assert(hub_next_slice(hub, slices[i].budget, &slice));
+        cr_assert(slice.count == slices[i].count && slice.cost == slices[i].cost);
+    }
+    cr_assert(!hub_next_slice(hub, 1, &slice));
+    cr_assert(!hub_busy(hub));
 }

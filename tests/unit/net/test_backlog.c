@@ -116,3 +116,20 @@ Test(backlog, keeps_the_stream, .init = set_up, .fini = tear_down)
     }
     cr_assert((uint8_t)(next_out + backlog->bytes) == next_in);
 }
+
+Test(backlog, what_is_shared_is_shared_out, .init = set_up, .fini = tear_down)
+{
+    char text[1001];
+    memset(text, 'x', 1000);
+    text[1000] = 0;
+    cr_assert_eq(backlog_held_bytes(backlog), backlog_own_bytes(backlog));
+    struct run *run = run_copy(&runs, text, 1000, 1);
+    cr_assert(backlog_push(backlog, run_ref(run), 0, 0) == 0);
+    uint64_t half = backlog_held_bytes(backlog) - backlog_own_bytes(backlog);
+    cr_assert(half > 490 && half <= 500, "%llu", (unsigned long long)half);
+    run_unref(&runs, run);
+    for (int i = 0; i < 99; i++)
+        push(text, 0);
+    uint64_t all = backlog_held_bytes(backlog) - backlog_own_bytes(backlog);
+    cr_assert(all > 99000 && all <= 100000, "%llu", (unsigned long long)all);
+}
