@@ -212,8 +212,11 @@ static void enter(struct shard *shard)
         // Sequentially consistent: pairs with the fence in wake(); whoever posts after our last
         // look at the queues sees that we sleep and wakes us.
         atomic_store_explicit(&shard->sleeping, true, memory_order_seq_cst);
-        if (shard_mail_visible(shard) || shard_inbox_visible(shard))
+        if (shard_mail_visible(shard) || shard_inbox_visible(shard)) {
             wait = 0;
+            // Relaxed: a wake that comes all the same costs nothing but itself.
+            atomic_store_explicit(&shard->sleeping, false, memory_order_relaxed);
+        }
     }
     int error = ring_enter(shard->ring, wait);
     atomic_store_explicit(&shard->sleeping, false, memory_order_relaxed);
