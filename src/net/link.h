@@ -35,6 +35,7 @@ enum link_inflight {
     LINK_CANCEL_SEND = 16,
     LINK_SHUTDOWN = 32,
     LINK_CLOSE = 64,
+    LINK_TURN = 128, // nothing of the kernel's: waits in net's queue for its turn to receive
 };
 
 struct link {
@@ -46,6 +47,7 @@ struct link {
     uint32_t generation;       // of the slot, from 1
     uint32_t sent_tick;        // the tick in which it was last given an inline send
     uint32_t heard_ms;         // when something was last received; low bits of the clock
+    uint32_t next_turn;        // LINK_TURN: slot of the one behind it
     uint8_t state;             // enum link_state
     uint8_t inflight;          // enum link_inflight
     uint8_t reason;            // enum close_reason: the first one given

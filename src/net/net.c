@@ -45,6 +45,7 @@ int net_init(struct net *net, const struct net_options *options)
     net->link_bytes = options->link_bytes;
     net->capacity = options->capacity;
     net->max_links = options->max_links;
+    net->recv_buffers = options->recv_buffers;
     net->dirty_last = &net->dirty_first;
     list_init(&net->ending);
     list_init(&net->dying);
@@ -116,5 +117,6 @@ bool net_busy(const struct net *net)
 {
     // A backlog whose send is in flight needs no tick: its completion wakes the ring.
     return net->dirty_first || !list_empty(&net->dying) || !list_empty(&net->kicked) ||
-           !list_empty(&net->hellos) || !list_empty(&net->handshakes) || ending_needs_tick(net);
+           !list_empty(&net->hellos) || !list_empty(&net->handshakes) || net->turn_count ||
+           ending_needs_tick(net);
 }

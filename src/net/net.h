@@ -19,6 +19,7 @@ struct ring_completion;
 
 #define NET_STASH_MAX_BYTES  (256 * 1024) // received while paused, per link
 #define NET_FLIGHT_MAX_BYTES (256 * 1024) // in one slow-path send
+#define NET_RECV_BURST       32           // buffers that Linux gives a multishot receive in one go
 #ifndef NET_HANDSHAKES_PER_TICK
 #define NET_HANDSHAKES_PER_TICK 16 // steps of TLS handshakes: some two milliseconds
 #endif
@@ -76,6 +77,10 @@ struct net {
     struct list hellos;        // fronts whose first bytes wait for their turn
     struct list handshakes;    // the same of handshakes that have begun
     uint32_t handshake_budget; // steps that are left in this tick
+    // Who is to receive again, by slot: first come, first served.
+    uint32_t turn_first, turn_last, turn_count;
+    uint32_t recv_buffers;
+    bool starved; // a receive has found no buffer since the last turns
     struct net_counters counters;
 };
 
@@ -88,8 +93,9 @@ struct net_options {
     size_t link_bytes;  // of the object that begins with a struct link
     uint32_t capacity;  // = files of the ring
     uint32_t max_links; // <= capacity
-    bool proxy;         // some connections will begin with a PROXY header
-    bool tls;           // some will have TLS: net_set_tls comes before the first
+    uint32_t recv_buffers;
+    bool proxy; // some connections will begin with a PROXY header
+    bool tls;   // some will have TLS: net_set_tls comes before the first
 };
 
 // Returns 0 or -ENOMEM.
@@ -126,7 +132,8 @@ void net_fan_out(struct net *net, struct run *run, struct room_entry *entries, u
 // Prepares one send for every link with something to send.
 void net_flush(struct net *net);
 
-// Ends what is to end. May call on_end.
+// Ends what is to end; arms the receives that are missing, at most one for each buffer. May call
+// on_end.
 void net_bury(struct net *net);
 
 // Something is to be done even if nothing completes: the next tick must not wait.

@@ -25,6 +25,7 @@ struct ring {
     uint8_t *recv_memory;
     uint32_t recv_buffers, recv_buffer_bytes;
     int recv_returned; // buffers added behind the ring's tail, not yet published
+    bool unsubmitted;  // the last ring_enter could not submit everything
     uint64_t event_value;
     counter overflows;
 };
@@ -172,6 +173,14 @@ void ring_recv(struct ring *ring, uint32_t file, uint64_t user_data)
     finish(sqe, user_data, IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT);
 }
 
+void ring_recv_once(struct ring *ring, uint32_t file, uint64_t user_data)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_recv(sqe, (int)file, NULL, 0, 0);
+    sqe->buf_group = RECV_GROUP;
+    finish(sqe, user_data, IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT);
+}
+
 void ring_send_inline(struct ring *ring, uint32_t file, const void *bytes, uint32_t len,
                       uint64_t user_data)
 {
@@ -309,6 +318,7 @@ int ring_enter_ns(struct ring *ring, uint32_t completions, uint64_t wait_ns)
         result = io_uring_submit_and_wait_timeout(&ring->uring, &cqe, completions,
                                                   wait_ns == UINT64_MAX ? NULL : &limit, NULL);
     }
+    ring->unsubmitted = io_uring_sq_ready(&ring->uring) > 0;
     return result >= 0 || transient(result) ? 0 : result;
 }
 
@@ -338,14 +348,15 @@ uint32_t ring_reap(struct ring *ring, struct ring_completion *out, uint32_t max)
     uint32_t count = copy_completions(ring, out, max);
     while (count < max) {
         // Callers free the memory of inline sends once nothing is left to reap, so what was queued
-        // must have been submitted and what overflowed must have been seen.
+        // must have been submitted and what overflowed must have been seen. No more than that: with
+        // what is queued and returned between two calls the kernel could go on without an end.
         if (io_uring_cq_has_overflow(&ring->uring)) {
             counter_add(&ring->overflows, 1);
             (void)io_uring_get_events(&ring->uring);
-        } else if (io_uring_sq_ready(&ring->uring)) {
-            publish_recv_buffers(ring);
+        } else if (ring->unsubmitted) {
             int error = io_uring_submit_and_get_events(&ring->uring);
             CHECK(error >= 0 || transient(error));
+            ring->unsubmitted = io_uring_sq_ready(&ring->uring) > 0;
         } else if (!io_uring_cq_ready(&ring->uring)) {
             break;
         }

@@ -118,6 +118,7 @@ static int start_layers(struct shard *shard)
         .link_bytes = sizeof(struct conn),
         .capacity = o->ring.files,
         .max_links = o->max_connections,
+        .recv_buffers = o->ring.recv_buffers,
     };
     for (unsigned i = 0; i < o->listener_count; i++)
         net.tls |= o->listeners[i].tls, net.proxy |= o->listeners[i].proxy;

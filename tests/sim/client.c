@@ -210,13 +210,15 @@ static void say_proxied(struct sim *sim, struct client *client)
 static void connect_elsewhere(struct sim *sim, struct client *client, uint32_t narrow)
 {
     int fd;
-    client->socket = fake_connect_elsewhere(client->wide ? WIDE_BYTES : narrow, client->wide, &fd);
+    uint32_t ticket;
+    client->socket =
+        fake_connect_elsewhere(client->wide ? WIDE_BYTES : narrow, client->wide, &fd, &ticket);
     client->state = CLIENT_OPEN;
     client->joined = UINT64_MAX;
     client->has_tls = client->has_proxy = false;
     if (sim_chance(sim, 50))
         say_message(sim, client);
-    sim_adopt(sim, client, fd);
+    sim_adopt(sim, client, fd, ticket);
 }
 
 void client_connect(struct sim *sim, struct client *client)

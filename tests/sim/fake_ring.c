@@ -61,6 +61,7 @@ struct op {
     uint32_t len, done;
     uint64_t sum;   // of a zero-copy send's bytes at submission
     int32_t result; // of an operation that has been executed and is only to be told
+    bool once;      // a receive that is not multishot
     bool cancelled; // ends at the next look
     bool may_go_on; // the cancel came late
 };
@@ -93,6 +94,7 @@ struct ring {
     uint16_t *free_buffers;
     uint32_t free_count, returned_count; // returned ones lie behind the free ones
     bool *lent;
+    bool unsubmitted;
     uint64_t enters;
     uint64_t overflows;
 };
@@ -106,6 +108,7 @@ static struct {
     struct fake_socket *pending[PENDING_MAX]; // oldest first
     uint32_t pending_count;
     struct fake_socket *elsewhere[PENDING_MAX]; // by descriptor
+    uint32_t tickets[PENDING_MAX], last_ticket; // of these
 } world;
 
 static bool chance(uint32_t percent)
@@ -175,7 +178,7 @@ void fake_world_end(void)
         release_if_over(world.pending[i]);
     }
     for (int fd = 0; fd < PENDING_MAX; fd++)
-        fake_refuse_elsewhere(fd);
+        fake_refuse_elsewhere(world.tickets[fd]);
     world.pending_count = 0;
 }
 
@@ -193,7 +196,8 @@ struct fake_socket *fake_connect(int listen_fd, uint32_t buffer_bytes, bool smoo
     return socket;
 }
 
-struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, int *fd)
+struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, int *fd,
+                                           uint32_t *ticket)
 {
     struct fake_socket *socket = calloc(1, sizeof *socket);
     CHECK(socket);
@@ -202,6 +206,7 @@ struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, i
     *fd = eventfd(0, EFD_CLOEXEC); // a real one, since it will be closed
     CHECK(*fd >= 0 && *fd < PENDING_MAX && !world.elsewhere[*fd]);
     world.elsewhere[*fd] = socket;
+    world.tickets[*fd] = *ticket = ++world.last_ticket;
     return socket;
 }
 
@@ -317,13 +322,19 @@ static int64_t send_room(struct fake_socket *socket)
     return (int64_t)room;
 }
 
+// Which ring_enter the operations are for that are being submitted.
+static uint64_t submission(const struct ring *ring)
+{
+    return ring->enters + !ring->unsubmitted;
+}
+
 static void send_inline_now(struct ring *ring, const struct op *op)
 {
     struct file *file = open_file(ring, op->file);
     CHECK(file->sends == 0);
-    CHECK(file->inline_enter != ring->enters + 1);
+    CHECK(file->inline_enter != submission(ring));
     CHECK(op->len > 0);
-    file->inline_enter = ring->enters + 1;
+    file->inline_enter = submission(ring);
     int64_t room = send_room(file->socket);
     if (room < 0) {
         complete(ring, op->user_data, (int32_t)room, 0, NO_FILE);
@@ -448,7 +459,7 @@ static bool attempt_recv(struct ring *ring, struct op *op)
         max = 1 + rand_below(world.rand, max < 5 ? max : 5);
     size_t len = fifo_take(&socket->to_server, ring->buffers[id], max);
     uint32_t flags = RING_BUFFER | (uint32_t)id << 16;
-    if (op->cancelled || chance(world.knobs.drop_more))
+    if (op->cancelled || op->once || chance(world.knobs.drop_more))
         return end_recv(ring, op, (int32_t)len, flags);
     complete(ring, op->user_data, (int32_t)len, flags | RING_MORE, NO_FILE);
     return false;
@@ -696,6 +707,18 @@ static void submit_wake(const struct op *op, struct ring *ring)
         complete(ring, op->user_data, -EBADF, 0, NO_FILE);
 }
 
+// The receive that was just begun takes what is there, up to what Linux lets it take in one go.
+static void try_recv(struct ring *ring)
+{
+    struct op *op = ring->ops[ring->op_count - 1];
+    for (int i = 0; i < 32 && could_go_on(ring, op); i++)
+        if (attempt(ring, op)) {
+            free(op);
+            ring->op_count--;
+            return;
+        }
+}
+
 static void submit_one(struct ring *ring, struct op *op)
 {
     struct file *file = NULL;
@@ -726,7 +749,7 @@ static void submit_one(struct ring *ring, struct op *op)
     case K_SEND:
     case K_SENDMSG:
         file = open_file(ring, op->file);
-        CHECK(file->sends == 0 && file->inline_enter != ring->enters + 1);
+        CHECK(file->sends == 0 && file->inline_enter != submission(ring));
         CHECK(message_bytes(op) > 0);
         file->sends++;
         file->held++;
@@ -738,6 +761,8 @@ static void submit_one(struct ring *ring, struct op *op)
         break;
     }
     begin_op(ring, op);
+    if (op->kind == K_RECV && chance(world.knobs.eager_recv))
+        try_recv(ring);
 }
 
 static void submit(struct ring *ring)
@@ -747,10 +772,18 @@ static void submit(struct ring *ring)
     ring->sq_count = 0;
 }
 
+static void publish_returned(struct ring *ring)
+{
+    ring->free_count += ring->returned_count;
+    ring->returned_count = 0;
+}
+
 static void queue(struct ring *ring, struct op op)
 {
-    if (ring->sq_count == ring->options.sq_entries)
+    if (ring->sq_count == ring->options.sq_entries) {
+        publish_returned(ring);
         submit(ring);
+    }
     ring->sq[ring->sq_count++] = op;
 }
 
@@ -790,19 +823,26 @@ void ring_adopt(struct ring *ring, int *fd, uint64_t user_data)
               .kind = K_ADOPT, .fd = *fd, .adopted = fd, .user_data = user_data, .file = NO_FILE});
 }
 
-void fake_refuse_elsewhere(int fd)
+void fake_refuse_elsewhere(uint32_t ticket)
 {
-    struct fake_socket *socket = world.elsewhere[fd];
-    if (!socket)
-        return;
-    world.elsewhere[fd] = NULL;
-    socket->server_closed = true;
-    release_if_over(socket);
+    for (int fd = 0; fd < PENDING_MAX; fd++) {
+        struct fake_socket *socket = world.elsewhere[fd];
+        if (!socket || world.tickets[fd] != ticket)
+            continue;
+        world.elsewhere[fd] = NULL;
+        socket->server_closed = true;
+        release_if_over(socket);
+    }
 }
 
 void ring_recv(struct ring *ring, uint32_t file, uint64_t user_data)
 {
     queue(ring, (struct op){.kind = K_RECV, .file = file, .user_data = user_data});
+}
+
+void ring_recv_once(struct ring *ring, uint32_t file, uint64_t user_data)
+{
+    queue(ring, (struct op){.kind = K_RECV, .once = true, .file = file, .user_data = user_data});
 }
 
 static void queue_send(struct ring *ring, enum kind kind, uint32_t file, const void *bytes,
@@ -867,26 +907,26 @@ void ring_read_event(struct ring *ring, int event_fd, uint64_t user_data)
 
 // --- The tick's two ends
 
-static void publish_returned(struct ring *ring)
-{
-    ring->free_count += ring->returned_count;
-    ring->returned_count = 0;
-}
-
 int ring_enter(struct ring *ring, int wait_ms)
 {
     publish_returned(ring);
-    submit(ring);
+    ring->unsubmitted = chance(world.knobs.late_submit);
+    if (!ring->unsubmitted)
+        submit(ring);
     ring->enters++;
     (void)fake_ring_progress(ring);
-    world.yield(ring, ring->cq_count ? 0 : wait_ms);
+    world.yield(ring, ring->cq_count || ring->unsubmitted ? 0 : wait_ms);
     (void)fake_ring_progress(ring);
     return 0;
 }
 
 uint32_t ring_reap(struct ring *ring, struct ring_completion *out, uint32_t max)
 {
-    submit(ring); // the promise of ring.h: fewer than max means that nothing is queued either
+    if (ring->unsubmitted)
+        submit(ring);
+    ring->unsubmitted = false;
+    if (chance(world.knobs.busy_reap))
+        (void)fake_ring_progress(ring);
     uint32_t count = ring->cq_count < max ? ring->cq_count : max;
     for (uint32_t i = 0; i < count; i++) {
         const struct cqe *cqe = &ring->cq[ring->cq_head + i];

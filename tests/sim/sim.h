@@ -142,7 +142,7 @@ static inline bool sim_chance(struct sim *sim, uint32_t percent)
 void numbers_add(struct numbers *numbers, uint32_t number);
 
 // Hands a client over that is connected elsewhere, as this descriptor.
-void sim_adopt(struct sim *sim, struct client *client, int fd);
+void sim_adopt(struct sim *sim, struct client *client, int fd, uint32_t ticket);
 
 // --- client.c
 

@@ -181,6 +181,49 @@ Test(ring_uring, receive_ends_without_buffers_and_can_be_armed_again)
     free_pair(&p);
 }
 
+Test(ring_uring, receives_one_buffer_when_asked_for_one)
+{
+    struct pair p = new_pair();
+    char bytes[256 * 3];
+    memset(bytes, 'x', sizeof bytes);
+    cr_assert(send(p.client, bytes, sizeof bytes, 0) == sizeof bytes);
+    for (int i = 0; i < 3; i++) {
+        ring_recv_once(p.ring, p.file, 7);
+        struct ring_completion c = next(p.ring);
+        cr_assert(c.result == 256 && (c.flags & RING_BUFFER) && !(c.flags & RING_MORE));
+        ring_buffer_return(p.ring, ring_completion_buffer(&c));
+    }
+    ring_recv_once(p.ring, p.file, 8);
+    cr_assert_eq(shutdown(p.client, SHUT_WR), 0);
+    struct ring_completion c = next(p.ring);
+    cr_assert(c.user_data == 8 && c.result == 0);
+    free_pair(&p);
+}
+
+// Otherwise one tick would go on for as long as peers send.
+Test(ring_uring, reaping_ends_though_receives_are_armed_again)
+{
+    struct pair p = new_pair();
+    char bytes[256 * 64];
+    memset(bytes, 'x', sizeof bytes);
+    cr_assert(send(p.client, bytes, sizeof bytes, 0) == sizeof bytes);
+    ring_recv(p.ring, p.file, 7);
+    cr_assert(ring_enter(p.ring, 1000) == 0);
+    unsigned received = 0;
+    struct ring_completion c;
+    while (ring_reap(p.ring, &c, 1) == 1) {
+        if (c.flags & RING_BUFFER) {
+            received++;
+            ring_buffer_return(p.ring, ring_completion_buffer(&c));
+        }
+        if (!(c.flags & RING_MORE))
+            ring_recv(p.ring, p.file, 7);
+    }
+    cr_assert_eq(received, 8, "%u of 8 buffers", received);
+    cr_assert(next(p.ring).result == 256);
+    free_pair(&p);
+}
+
 Test(ring_uring, cancel_close_and_reuse_of_a_file)
 {
     struct pair p = new_pair();
