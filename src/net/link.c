@@ -93,7 +93,8 @@ static bool stash_add(struct net *net, struct link *link, const uint8_t *bytes, 
 {
     struct stash *stash = link->stash;
     size_t have = stash ? stash->end - stash->begin : 0;
-    if (have + len > NET_STASH_MAX_BYTES)
+    if (have + len > net->stash_max_bytes &&
+        counter_read(&net->counters.stashed_bytes) + len > net->stash_shared_max_bytes)
         return false;
     if (!stash || stash->end + len > stash->capacity) {
         uint32_t capacity = 4096;
@@ -347,11 +348,11 @@ static void on_recv(struct net *net, struct link *link, const struct ring_comple
         want_recv(net, link);
 }
 
-static void on_recv_cancelled(struct net *net, struct link *link)
+static void on_recv_cancelled(struct net *net, struct link *link, int32_t result)
 {
     link->inflight &= (uint8_t)~LINK_CANCEL_RECV;
-    // It was meant for an earlier receive than the one that is to end by now.
-    if (link->rearmed && (link->paused || link->state == LINK_CLOSING))
+    // It was meant for an earlier receive than the one that is to end by now, or has not found it.
+    if ((link->rearmed || result == -ENOENT) && (link->paused || link->state == LINK_CLOSING))
         cancel_recv(net, link);
     link->rearmed = false;
 }
@@ -369,7 +370,7 @@ void link_on_completion(struct net *net, const struct ring_completion *c)
         output_on_send(net, link, c);
         break;
     case OP_CANCEL_RECV:
-        on_recv_cancelled(net, link);
+        on_recv_cancelled(net, link, c->result);
         break;
     case OP_CANCEL_SEND:
         link->inflight &= (uint8_t)~LINK_CANCEL_SEND;

@@ -108,7 +108,7 @@ void link_accepted(struct net *net, uint32_t file, const struct link_entry *entr
 // Completions of OP_RECV, OP_SEND, OP_CANCEL_*, OP_SHUTDOWN and OP_CLOSE.
 void link_on_completion(struct net *net, const struct ring_completion *completion);
 
-// Stops receiving until link_resume; what arrives meanwhile is kept, up to NET_STASH_MAX_BYTES.
+// Stops receiving until link_resume; what arrives meanwhile is kept, up to net's limits.
 void link_pause(struct net *net, struct link *link);
 
 // Gives what was kept while paused to on_bytes, and receives again when all of it is consumed.

@@ -17,7 +17,7 @@
 struct ring;
 struct ring_completion;
 
-#define NET_STASH_MAX_BYTES  (256 * 1024) // received while paused, per link
+#define NET_STASH_BYTES      (256 * 1024) // received while paused, per link: at least
 #define NET_FLIGHT_MAX_BYTES (256 * 1024) // in one slow-path send
 #define NET_RECV_BURST       32           // buffers that Linux gives a multishot receive in one go
 #ifndef NET_HANDSHAKES_PER_TICK
@@ -80,7 +80,9 @@ struct net {
     // Who is to receive again, by slot: first come, first served.
     uint32_t turn_first, turn_last, turn_count;
     uint32_t recv_buffers;
-    bool starved; // a receive has found no buffer since the last turns
+    uint32_t stash_max_bytes;        // of one link; beyond that
+    uint64_t stash_shared_max_bytes; // while all links together have no more than this
+    bool starved;                    // a receive has found no buffer since the last turns
     struct net_counters counters;
 };
 
@@ -93,7 +95,7 @@ struct net_options {
     size_t link_bytes;  // of the object that begins with a struct link
     uint32_t capacity;  // = files of the ring
     uint32_t max_links; // <= capacity
-    uint32_t recv_buffers;
+    uint32_t recv_buffers, recv_buffer_bytes;
     bool proxy; // some connections will begin with a PROXY header
     bool tls;   // some will have TLS: net_set_tls comes before the first
 };

@@ -119,6 +119,7 @@ static int start_layers(struct shard *shard)
         .capacity = o->ring.files,
         .max_links = o->max_connections,
         .recv_buffers = o->ring.recv_buffers,
+        .recv_buffer_bytes = o->ring.recv_buffer_bytes,
     };
     for (unsigned i = 0; i < o->listener_count; i++)
         net.tls |= o->listeners[i].tls, net.proxy |= o->listeners[i].proxy;
