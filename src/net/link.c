@@ -197,11 +197,17 @@ static void end_now(struct net *net, struct link *link)
     net->ops->on_end(net->context, link);
 }
 
-// Gives the slot back once the kernel holds nothing of it any more.
+// Gives the slot back once the kernel holds nothing of it any more but memory.
 static void join(struct net *net, struct link *link)
 {
-    if (link->state != LINK_CLOSING || !link->ended || link->inflight)
+    if (link->state != LINK_CLOSING || !link->ended || (link->inflight & ~LINK_NOTIF))
         return;
+    if (link->inflight & LINK_NOTIF) {
+        if (!output_disown(net, link))
+            return;
+        // So that the kernel lets go of the memory with the socket, and not when the peer has read.
+        ring_reset(net->ring, link->slot, user_data(link, OP_RESET));
+    }
     output_drop(net, link);
     front_drop(net, link);
     stash_free(net, link);
@@ -359,6 +365,8 @@ static void on_recv_cancelled(struct net *net, struct link *link, int32_t result
 
 void link_on_completion(struct net *net, const struct ring_completion *c)
 {
+    if ((c->flags & RING_NOTIF) && output_on_disowned(net, c))
+        return;
     struct link *link = net_link(net, op_slot(c->user_data));
     CHECK(link->state != LINK_FREE &&
           (link->generation & OP_GENERATION_MASK) == op_generation(c->user_data));

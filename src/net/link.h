@@ -8,7 +8,8 @@
 //
 // UP, ENDING, LINGERING: bytes still come in. ENDING: what is queued is still sent, nothing new is
 // taken. LINGERING: half-closed, waiting for the peer to close, so that no reset overtakes our last
-// bytes. CLOSING: every operation is cancelled and waited for; only then the slot is given back.
+// bytes. CLOSING: every operation is cancelled and waited for; only then the slot is given back
+// (but for zero-copy sends that are only to be let go of: their memory is kept without the link).
 // That join is what makes it safe to reuse a slot: no completion can ever find a stranger in it.
 #pragma once
 

@@ -85,6 +85,8 @@ void net_fini(struct net *net)
 {
     CHECK(net->open_count == 0 && !net->dirty_first);
     net_release(net);
+    net_drop_disowned(net);
+    free(net->disowned);
     for (int i = 0; i < 2; i++)
         arena_fini(&net->arenas[i]);
     free(net->sent);

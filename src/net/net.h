@@ -46,6 +46,12 @@ struct sent_record {
     uint32_t messages;
 };
 
+// A zero-copy send that the kernel has not let go of though its link has ended.
+struct disowned {
+    uint64_t user_data;
+    struct run *run;
+};
+
 struct net {
     struct ring *ring;
     struct run_pool *runs;
@@ -68,6 +74,8 @@ struct net {
     uint32_t sent_count, sent_capacity;
     struct run **held; // references of the last flush
     uint32_t held_count, held_capacity;
+    struct disowned *disowned;
+    uint32_t disowned_count, disowned_capacity;
     struct list ending;        // ENDING: waiting for their output to be sent
     struct list dying;         // CLOSING, on_end not called yet
     struct list kicked;        // have a backlog that nothing is in flight of
@@ -137,6 +145,10 @@ void net_flush(struct net *net);
 // Ends what is to end; arms the receives that are missing, at most one for each buffer. May call
 // on_end.
 void net_bury(struct net *net);
+
+// When all rings have stopped: what the kernel may still hold of links that have ended is given
+// back. Their bytes stay as they are until the memory is.
+void net_drop_disowned(struct net *net);
 
 // Something is to be done even if nothing completes: the next tick must not wait.
 bool net_busy(const struct net *net);

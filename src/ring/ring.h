@@ -140,6 +140,10 @@ void ring_cancel(struct ring *ring, uint64_t target_user_data, uint64_t user_dat
 // Half-closes for writing: the peer sees the end of the stream behind all bytes sent.
 void ring_shutdown(struct ring *ring, uint32_t file, uint64_t user_data);
 
+// The close that comes next resets the connection and drops what is unsent, instead of trying to
+// send it. Silent; told by a completion before Linux 6.7, and then the close is an ordinary one.
+void ring_reset(struct ring *ring, uint32_t file, uint64_t user_data);
+
 // Frees the file's place in the table.
 void ring_close(struct ring *ring, uint32_t file, uint64_t user_data);
 

@@ -249,15 +249,27 @@ void ring_bind(struct ring *ring, uint32_t file, const struct sockaddr *address,
 
 // The kernel's layout of the command (struct io_uring_sqe since 6.7): level and optname lie over
 // addr, optlen over file_index, optval over addr3.
-void ring_set_option(struct ring *ring, uint32_t file, int level, int name, const int *value,
-                     uint64_t user_data)
+static void set_option(struct ring *ring, uint32_t file, int level, int name, const void *value,
+                       uint32_t value_bytes, uint64_t user_data)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);
     io_uring_prep_rw(IORING_OP_URING_CMD, sqe, (int)file, NULL, 0, RING_SOCKET_OP_SETSOCKOPT);
     sqe->addr = (uint32_t)level | (uint64_t)(uint32_t)name << 32;
-    sqe->file_index = sizeof *value;
+    sqe->file_index = value_bytes;
     sqe->addr3 = (uint64_t)(uintptr_t)value;
     finish(sqe, user_data, IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS);
+}
+
+void ring_set_option(struct ring *ring, uint32_t file, int level, int name, const int *value,
+                     uint64_t user_data)
+{
+    set_option(ring, file, level, name, value, sizeof *value, user_data);
+}
+
+void ring_reset(struct ring *ring, uint32_t file, uint64_t user_data)
+{
+    static const struct linger reset = {.l_onoff = 1};
+    set_option(ring, file, SOL_SOCKET, SO_LINGER, &reset, sizeof reset, user_data);
 }
 
 void ring_cancel(struct ring *ring, uint64_t target_user_data, uint64_t user_data)

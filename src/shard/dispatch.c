@@ -76,6 +76,7 @@ static void dispatch(struct shard *shard, const struct ring_completion *c)
     case OP_INLINE: // settled before
     case OP_WAKE:   // being awake is all it was for
     case OP_CANCEL_ACCEPT:
+    case OP_RESET: // the close behind it is what counts
         return;
     case OP_ACCEPT:
         on_accept(shard, c);

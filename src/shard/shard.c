@@ -309,6 +309,7 @@ bool shard_settle_mail(struct shard *shard)
 {
     bool moved = shard_mail_visible(shard);
     shard_drain_mail(shard, UINT32_MAX);
+    net_drop_disowned(&shard->net);
     shard_drop_broadcasts(shard); // nobody is left; the frames may be another shard's
     for (uint16_t to = 0; to < shard->group->count; to++)
         if (to != shard->options.index && mailbox_flush(&shard->mailboxes[to]))

@@ -360,9 +360,15 @@ static void hear(struct sim *sim, struct client *client)
         in->begin += len;
 }
 
+static bool deaf(const struct sim *sim, const struct client *client)
+{
+    return client->never_reads && client->state == CLIENT_OPEN &&
+           (client->stubborn || sim->stage != SIM_LEAVING);
+}
+
 static bool listens(const struct sim *sim, const struct client *client)
 {
-    if (client->never_reads && client->state == CLIENT_OPEN && sim->stage != SIM_LEAVING)
+    if (deaf(sim, client))
         return false;
     return client->stopped_until <= sim->steps;
 }
@@ -518,8 +524,8 @@ bool client_could_step(const struct sim *sim, const struct client *client)
     if (client->out.begin != client->out.end && fake_client_writable(client->socket) &&
         !(client->ending && client->end == END_HALF))
         return true;
-    bool deaf = client->never_reads && client->state == CLIENT_OPEN && sim->stage != SIM_LEAVING;
-    if (!deaf && (fake_client_readable(client->socket) || fake_client_eof(client->socket)))
+    if (!deaf(sim, client) &&
+        (fake_client_readable(client->socket) || fake_client_eof(client->socket)))
         return true;
     return may_act(client) || wants_to_end(sim, client);
 }

@@ -31,6 +31,8 @@ struct fake_socket {
     bool smooth;
     bool client_fin, client_gone, client_reset; // client_gone: its end is closed
     bool server_fin, server_closed;
+    bool reset_at_close;
+    uint32_t notifs; // zero-copy sends that are not let go of
 };
 
 enum kind {
@@ -44,6 +46,7 @@ enum kind {
     K_NOTIF,
     K_CANCEL,
     K_SHUTDOWN,
+    K_RESET,
     K_CLOSE,
     K_WAKE,
     K_EVENT
@@ -59,8 +62,10 @@ struct op {
     const uint8_t *bytes;
     const struct msghdr *message;
     uint32_t len, done;
-    uint64_t sum;   // of a zero-copy send's bytes at submission
-    int32_t result; // of an operation that has been executed and is only to be told
+    uint64_t sum;               // of a zero-copy send's bytes at submission
+    int32_t result;             // of an operation that has been executed and is only to be told
+    struct fake_socket *socket; // of a notification
+    bool withheld;
     bool once;      // a receive that is not multishot
     bool cancelled; // ends at the next look
     bool may_go_on; // the cancel came late
@@ -162,7 +167,7 @@ void fake_world_begin(struct rand *rand, const struct fake_knobs *knobs,
 
 static void release_if_over(struct fake_socket *socket)
 {
-    if (!socket->client_gone || !socket->server_closed)
+    if (!socket->client_gone || !socket->server_closed || socket->notifs)
         return;
     free(socket->to_client.bytes);
     free(socket->to_server.bytes);
@@ -397,8 +402,12 @@ static bool finish_send(struct ring *ring, struct op *op, int32_t result)
         complete(ring, op->user_data, result, 0, op->file);
         return true;
     }
-    complete(ring, op->user_data, result, RING_MORE, NO_FILE);
+    complete(ring, op->user_data, result, RING_MORE, op->file);
     op->kind = K_NOTIF;
+    op->socket = file->socket;
+    op->socket->notifs++;
+    op->file = NO_FILE;
+    op->withheld = chance(world.knobs.late_notif);
     return false;
 }
 
@@ -556,7 +565,7 @@ static bool finish_close(struct ring *ring, struct op *op)
 {
     struct file *file = file_at(ring, op->file);
     // Closing with bytes unread resets the connection, and the reset overtakes what was sent.
-    if (file->socket->to_server.count && chance(50))
+    if (file->socket->reset_at_close || (file->socket->to_server.count && chance(50)))
         file->socket->to_client.count = 0;
     file->socket->server_closed = true;
     release_if_over(file->socket);
@@ -574,6 +583,12 @@ static bool finish_shutdown(struct ring *ring, struct op *op)
     return true;
 }
 
+static void forget_notif(const struct op *op)
+{
+    op->socket->notifs--;
+    release_if_over(op->socket);
+}
+
 static bool attempt(struct ring *ring, struct op *op)
 {
     switch (op->kind) {
@@ -589,7 +604,8 @@ static bool attempt(struct ring *ring, struct op *op)
         return attempt_send(ring, op);
     case K_NOTIF:
         CHECK(op->sum == checksum(op)); // the memory was to stay until now
-        complete(ring, op->user_data, 0, RING_NOTIF, op->file);
+        complete(ring, op->user_data, 0, RING_NOTIF, NO_FILE);
+        forget_notif(op);
         return true;
     case K_CANCEL:
         complete(ring, op->user_data, op->result, 0, op->file);
@@ -601,10 +617,18 @@ static bool attempt(struct ring *ring, struct op *op)
     case K_EVENT:
         return attempt_event(ring, op);
     case K_INLINE:
+    case K_RESET:
     case K_WAKE:
         break;
     }
     UNREACHABLE();
+}
+
+static bool let_go(const struct op *op)
+{
+    const struct fake_socket *socket = op->socket;
+    return !op->withheld || socket->client_gone || socket->to_client.count == 0 ||
+           (socket->server_closed && socket->reset_at_close);
 }
 
 static bool could_go_on(struct ring *ring, const struct op *op)
@@ -623,6 +647,8 @@ static bool could_go_on(struct ring *ring, const struct op *op)
                fifo_room(&socket->to_client) > 0;
     case K_EVENT:
         return readable_event(op->fd);
+    case K_NOTIF:
+        return let_go(op);
     default:
         return true;
     }
@@ -731,6 +757,13 @@ static void submit_one(struct ring *ring, struct op *op)
         return;
     case K_WAKE:
         submit_wake(op, ring);
+        return;
+    case K_RESET:
+        file = open_file(ring, op->file);
+        if (chance(world.knobs.no_reset))
+            complete(ring, op->user_data, -EOPNOTSUPP, 0, NO_FILE);
+        else
+            file->socket->reset_at_close = true;
         return;
     case K_CLOSE:
         file = open_file(ring, op->file);
@@ -888,6 +921,11 @@ void ring_shutdown(struct ring *ring, uint32_t file, uint64_t user_data)
     queue(ring, (struct op){.kind = K_SHUTDOWN, .file = file, .user_data = user_data});
 }
 
+void ring_reset(struct ring *ring, uint32_t file, uint64_t user_data)
+{
+    queue(ring, (struct op){.kind = K_RESET, .file = file, .user_data = user_data});
+}
+
 void ring_close(struct ring *ring, uint32_t file, uint64_t user_data)
 {
     queue(ring, (struct op){.kind = K_CLOSE, .file = file, .user_data = user_data});
@@ -993,13 +1031,17 @@ int ring_create(struct ring **out, const struct ring_options *options)
     return 0;
 }
 
-// What may still be in flight: reads of an event. Everything else must have been waited for.
+// What may still be in flight: reads of an event, notifications. Everything else must have been
+// waited for.
 void ring_destroy(struct ring *ring)
 {
     CHECK(ring->files_open == 0);
     CHECK(ring->free_count + ring->returned_count == ring->options.recv_buffers);
     for (uint32_t i = 0; i < ring->op_count; i++) {
-        CHECK(ring->ops[i]->kind == K_EVENT || ring->ops[i]->kind == K_CANCEL);
+        if (ring->ops[i]->kind == K_NOTIF)
+            forget_notif(ring->ops[i]);
+        else
+            CHECK(ring->ops[i]->kind == K_EVENT || ring->ops[i]->kind == K_CANCEL);
         free(ring->ops[i]);
     }
     for (uint32_t i = 0; i < ring->options.recv_buffers; i++) {

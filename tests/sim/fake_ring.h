@@ -15,6 +15,8 @@ struct fake_knobs {
     uint32_t attempt;     // that an operation which could go on does so when it is looked at
     uint32_t short_send;  // that a send finds less room than there is
     uint32_t tiny_recv;   // that a receive brings very few bytes
+    uint32_t late_notif;  // that zero-copy memory is held until the peer has read or has gone
+    uint32_t no_reset;    // that a close cannot be told to reset
     uint32_t drop_more;   // that a multishot operation ends though nothing is wrong
     uint32_t eager_recv;  // that a receive is tried at its submission, as Linux does
     uint32_t late_submit; // that an enter fails for a moment and the reap submits

@@ -471,6 +471,7 @@ static void choose_client(struct sim *sim, uint32_t index)
     client->reckless = sim_chance(sim, 25);
     client->eager = sim_chance(sim, 20);
     client->never_reads = client->kind != CLIENT_NOISE && sim_chance(sim, 8);
+    client->stubborn = sim_chance(sim, 50);
     client->stops = sim_chance(sim, 20) ? 3 : 0;
     client->actions_left = pick(sim, 0, 40);
     client->end = sim_chance(sim, 40)
@@ -679,6 +680,8 @@ void sim_run(uint64_t seed)
         .eager_recv = sim_chance(sim, 70) ? pick(sim, 1, 100) : 0,
         .late_submit = sim_chance(sim, 30) ? pick(sim, 1, 30) : 0,
         .busy_reap = sim_chance(sim, 50) ? pick(sim, 1, 90) : 0,
+        .late_notif = sim_chance(sim, 70) ? pick(sim, 1, 100) : 0,
+        .no_reset = sim_chance(sim, 20) ? pick(sim, 1, 100) : 0,
         .cancel_late = sim_chance(sim, 50) ? 50 : 0,
         .random_file = sim_chance(sim, 50) ? 50 : 0,
         .max_files = UINT32_MAX,

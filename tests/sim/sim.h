@@ -63,6 +63,7 @@ struct client {
     bool reckless;     // may go at any time
     bool eager;        // does not wait for the 101
     bool never_reads;  // from the handshake on
+    bool stubborn;     // not even when all leave
     bool has_tls, has_proxy, has_token;
     bool elsewhere; // connects to another server, which hands it over
     uint32_t stops; // how often it will stop reading for a while

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define FILES 16
@@ -272,6 +273,44 @@ Test(ring_uring, zero_copy_tells_when_the_memory_is_free)
     free(memory);
     close(p.listener);
     close(p.client);
+}
+
+// A peer that reads nothing holds the memory of a zero-copy send for as long as it answers probes.
+Test(ring_uring, a_reset_frees_zero_copy_memory_at_once)
+{
+    struct pair p = new_pair();
+    size_t bytes = 8 << 20;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert(memory != MAP_FAILED);
+    if (!probed().send_zc || ring_register_memory(p.ring, memory, bytes, -1)) {
+        free_pair(&p);
+        cr_skip_test("no zero-copy, or too little lockable memory");
+    }
+    ring_send_zc(p.ring, p.file, memory, (uint32_t)bytes, 5);
+    ring_cancel(p.ring, 5, 6);
+    struct ring_completion c;
+    bool sent = false, cancelled = false;
+    while (!sent || !cancelled) {
+        c = next(p.ring);
+        cr_assert(!(c.flags & RING_NOTIF));
+        sent |= c.user_data == 5;
+        cancelled |= c.user_data == 6;
+    }
+    ring_reset(p.ring, p.file, 7);
+    ring_close(p.ring, p.file, 8);
+    bool closed = false, free_again = false, refused = false;
+    while (!closed || (!free_again && !refused)) {
+        c = next(p.ring);
+        refused |= c.user_data == 7; // before Linux 6.7
+        closed |= c.user_data == 8;
+        free_again |= c.user_data == 5 && (c.flags & RING_NOTIF);
+    }
+    ssize_t got;
+    while ((got = recv(p.client, memory, bytes, 0)) > 0 || (got < 0 && errno == EINTR))
+        ;
+    cr_assert(refused || (got < 0 && errno == ECONNRESET));
+    free_pair(&p);
+    munmap(memory, bytes);
 }
 
 Test(ring_uring, wakes_another_ring)
