@@ -22,12 +22,33 @@ static uint64_t user_data(const struct link *link, enum op op)
     return op_pack(op, link->generation, link->slot);
 }
 
-static void arm_recv(struct net *net, struct link *link)
+// The link receives again when it is its turn, at the end of a tick.
+static void want_recv(struct net *net, struct link *link)
+{
+    if (link->inflight & (LINK_RECV | LINK_TURN))
+        return;
+    link->inflight |= LINK_TURN;
+    if (net->turn_count++ == 0)
+        net->turn_first = link->slot;
+    else
+        net_link(net, net->turn_last)->next_turn = link->slot;
+    net->turn_last = link->slot;
+}
+
+static bool may_receive(const struct link *link)
+{
+    return link_receives(link) && !link->paused && !link->eof;
+}
+
+static void arm_recv(struct net *net, struct link *link, bool once)
 {
     CHECK(!(link->inflight & LINK_RECV));
     link->rearmed = link->inflight & LINK_CANCEL_RECV;
     link->inflight |= LINK_RECV;
-    ring_recv(net->ring, link->slot, user_data(link, OP_RECV));
+    if (once)
+        ring_recv_once(net->ring, link->slot, user_data(link, OP_RECV));
+    else
+        ring_recv(net->ring, link->slot, user_data(link, OP_RECV));
 }
 
 static void cancel_recv(struct net *net, struct link *link)
@@ -54,7 +75,7 @@ void link_accepted(struct net *net, uint32_t file, const struct link_entry *entr
         net->high_slot = file + 1;
     counter_add(&net->counters.accepts, 1);
     counter_add(&net->counters.connections, 1);
-    arm_recv(net, link);
+    want_recv(net, link);
     net->ops->on_open(net->context, link, entry);
     if (link->state == LINK_UP && (entry->tls || entry->proxy) && front_create(net, link, entry))
         output_out_of_memory(net, link);
@@ -72,7 +93,8 @@ static bool stash_add(struct net *net, struct link *link, const uint8_t *bytes, 
 {
     struct stash *stash = link->stash;
     size_t have = stash ? stash->end - stash->begin : 0;
-    if (have + len > NET_STASH_MAX_BYTES)
+    if (have + len > net->stash_max_bytes &&
+        counter_read(&net->counters.stashed_bytes) + len > net->stash_shared_max_bytes)
         return false;
     if (!stash || stash->end + len > stash->capacity) {
         uint32_t capacity = 256;
@@ -169,9 +191,9 @@ void link_resume(struct net *net, struct link *link)
     link->paused = false;
     if (link->eof)
         net->ops->on_eof(net->context, link);
-    else if (!(link->inflight & LINK_RECV))
-        arm_recv(net, link);
-    // Else the cancelled receive is still on its way back: its completion arms it again.
+    else
+        want_recv(net, link);
+    // When the cancelled receive is still on its way back, its completion asks again.
 }
 
 // --- Ending
@@ -185,11 +207,17 @@ static void end_now(struct net *net, struct link *link)
     net->ops->on_end(net->context, link);
 }
 
-// Gives the slot back once the kernel holds nothing of it any more.
+// Gives the slot back once the kernel holds nothing of it any more but memory.
 static void join(struct net *net, struct link *link)
 {
-    if (link->state != LINK_CLOSING || !link->ended || link->inflight)
+    if (link->state != LINK_CLOSING || !link->ended || (link->inflight & ~LINK_NOTIF))
         return;
+    if (link->inflight & LINK_NOTIF) {
+        if (!output_disown(net, link))
+            return;
+        // So that the kernel lets go of the memory with the socket, and not when the peer has read.
+        ring_reset(net->ring, link->slot, user_data(link, OP_RESET));
+    }
     output_drop(net, link);
     front_drop(net, link);
     stash_free(net, link);
@@ -254,8 +282,32 @@ static void output_is_out(struct net *net, struct link *link)
     // What a paused link had kept is of no interest any more, but its end of stream is.
     stash_free(net, link);
     link->paused = false;
-    if (!(link->inflight & LINK_RECV))
-        arm_recv(net, link);
+    want_recv(net, link);
+}
+
+// --- Turns
+
+// Between two ticks all buffers are the kernel's, and it tries what is submitted before it goes on
+// with what is armed: as many as there are buffers find one each. A multishot receive takes all it
+// can get, so when they are many, or some have gone short, everybody gets one buffer in turn.
+static void take_turns(struct net *net)
+{
+    uint32_t fair = net->starved ? 1 : net->recv_buffers / NET_RECV_BURST;
+    bool once = net->turn_count > (fair ? fair : 1);
+    uint32_t buffers = net->recv_buffers;
+    net->starved = false;
+    while (net->turn_count && buffers) {
+        struct link *link = net_link(net, net->turn_first);
+        net->turn_first = link->next_turn;
+        net->turn_count--;
+        link->inflight &= (uint8_t)~LINK_TURN;
+        if (may_receive(link)) {
+            arm_recv(net, link, once);
+            buffers--;
+        } else {
+            join(net, link);
+        }
+    }
 }
 
 void net_bury(struct net *net)
@@ -276,6 +328,7 @@ void net_bury(struct net *net)
     }
     while ((node = list_first(&net->dying)))
         begin_close(net, CONTAINER_OF(node, struct link, node));
+    take_turns(net);
 }
 
 // --- Completions
@@ -304,26 +357,29 @@ static void on_recv(struct net *net, struct link *link, const struct ring_comple
     }
     if (c->result == 0)
         link_end_of_stream(net, link);
-    else if (c->result == -ENOBUFS)
+    else if (c->result == -ENOBUFS) {
         counter_add(&net->counters.enobufs, 1);
-    else if (c->result < 0 && c->result != -ECANCELED && c->result != -EINTR &&
-             c->result != -EAGAIN)
+        net->starved = true;
+    } else if (c->result < 0 && c->result != -ECANCELED && c->result != -EINTR &&
+               c->result != -EAGAIN)
         link_abort(net, link, CLOSE_REASON_PEER_RESET);
-    if (link_receives(link) && !link->paused && !link->eof && !(link->inflight & LINK_RECV))
-        arm_recv(net, link);
+    if (may_receive(link))
+        want_recv(net, link);
 }
 
-static void on_recv_cancelled(struct net *net, struct link *link)
+static void on_recv_cancelled(struct net *net, struct link *link, int32_t result)
 {
     link->inflight &= (uint8_t)~LINK_CANCEL_RECV;
-    // It was meant for an earlier receive than the one that is to end by now.
-    if (link->rearmed && (link->paused || link->state == LINK_CLOSING))
+    // It was meant for an earlier receive than the one that is to end by now, or has not found it.
+    if ((link->rearmed || result == -ENOENT) && (link->paused || link->state == LINK_CLOSING))
         cancel_recv(net, link);
     link->rearmed = false;
 }
 
 void link_on_completion(struct net *net, const struct ring_completion *c)
 {
+    if ((c->flags & RING_NOTIF) && output_on_disowned(net, c))
+        return;
     struct link *link = net_link(net, op_slot(c->user_data));
     CHECK(link->state != LINK_FREE &&
           (link->generation & OP_GENERATION_MASK) == op_generation(c->user_data));
@@ -335,7 +391,7 @@ void link_on_completion(struct net *net, const struct ring_completion *c)
         output_on_send(net, link, c);
         break;
     case OP_CANCEL_RECV:
-        on_recv_cancelled(net, link);
+        on_recv_cancelled(net, link, c->result);
         break;
     case OP_CANCEL_SEND:
         link->inflight &= (uint8_t)~LINK_CANCEL_SEND;

@@ -8,7 +8,8 @@
 //
 // UP, ENDING, LINGERING: bytes still come in. ENDING: what is queued is still sent, nothing new is
 // taken. LINGERING: half-closed, waiting for the peer to close, so that no reset overtakes our last
-// bytes. CLOSING: every operation is cancelled and waited for; only then the slot is given back.
+// bytes. CLOSING: every operation is cancelled and waited for; only then the slot is given back
+// (but for zero-copy sends that are only to be let go of: their memory is kept without the link).
 // That join is what makes it safe to reuse a slot: no completion can ever find a stranger in it.
 #pragma once
 
@@ -35,6 +36,7 @@ enum link_inflight {
     LINK_CANCEL_SEND = 16,
     LINK_SHUTDOWN = 32,
     LINK_CLOSE = 64,
+    LINK_TURN = 128, // nothing of the kernel's: waits in net's queue for its turn to receive
 };
 
 struct link {
@@ -46,6 +48,7 @@ struct link {
     uint32_t generation;       // of the slot, from 1
     uint32_t sent_tick;        // the tick in which it was last given an inline send
     uint32_t heard_ms;         // when something was last received; low bits of the clock
+    uint32_t next_turn;        // LINK_TURN: slot of the one behind it
     uint8_t state;             // enum link_state
     uint8_t inflight;          // enum link_inflight
     uint8_t reason;            // enum close_reason: the first one given
@@ -106,7 +109,7 @@ void link_accepted(struct net *net, uint32_t file, const struct link_entry *entr
 // Completions of OP_RECV, OP_SEND, OP_CANCEL_*, OP_SHUTDOWN and OP_CLOSE.
 void link_on_completion(struct net *net, const struct ring_completion *completion);
 
-// Stops receiving until link_resume; what arrives meanwhile is kept, up to NET_STASH_MAX_BYTES.
+// Stops receiving until link_resume; what arrives meanwhile is kept, up to net's limits.
 void link_pause(struct net *net, struct link *link);
 
 // Gives what was kept while paused to on_bytes, and receives again when all of it is consumed.

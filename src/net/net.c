@@ -13,6 +13,8 @@
 #define ARENA_CHUNK_BYTES (256 * 1024)
 #define ARENA_SPARE_MAX   4
 
+#define STASH_SHARED_MAX_BYTES (1ULL << 30)
+
 static int prepare_fronts(struct net *net, bool tls)
 {
     void *fronts = mmap(NULL, net->capacity * sizeof(struct front *), PROT_READ | PROT_WRITE,
@@ -34,6 +36,17 @@ void net_set_tls(struct net *net, struct tls_context *tls)
     net->tls = tls;
 }
 
+// What the kernel receives before a pause takes effect has to fit: a burst that has completed, and
+// one that was under way. Kernels before 6.8 know no bursts and give a link whatever is free, so
+// what one tick can receive (and the next, again) is there for all links to share.
+static void bound_stashes(struct net *net, uint32_t recv_buffer_bytes)
+{
+    uint32_t bursts = 2 * NET_RECV_BURST * recv_buffer_bytes;
+    uint64_t ticks = 2 * (uint64_t)net->recv_buffers * recv_buffer_bytes;
+    net->stash_max_bytes = bursts > NET_STASH_BYTES ? bursts : NET_STASH_BYTES;
+    net->stash_shared_max_bytes = ticks < STASH_SHARED_MAX_BYTES ? ticks : STASH_SHARED_MAX_BYTES;
+}
+
 int net_init(struct net *net, const struct net_options *options)
 {
     memset(net, 0, sizeof *net);
@@ -45,6 +58,8 @@ int net_init(struct net *net, const struct net_options *options)
     net->link_bytes = options->link_bytes;
     net->capacity = options->capacity;
     net->max_links = options->max_links;
+    net->recv_buffers = options->recv_buffers;
+    bound_stashes(net, options->recv_buffer_bytes);
     net->dirty_last = &net->dirty_first;
     list_init(&net->ending);
     list_init(&net->dying);
@@ -70,6 +85,8 @@ void net_fini(struct net *net)
 {
     CHECK(net->open_count == 0 && !net->dirty_first);
     net_release(net);
+    net_drop_disowned(net);
+    free(net->disowned);
     for (int i = 0; i < 2; i++)
         arena_fini(&net->arenas[i]);
     free(net->sent);
@@ -106,5 +123,6 @@ bool net_busy(const struct net *net)
 {
     // Whose send is in flight is in no list: its completion wakes the ring.
     return net->dirty_first || !list_empty(&net->dying) || !list_empty(&net->kicked) ||
-           !list_empty(&net->hellos) || !list_empty(&net->handshakes) || !list_empty(&net->ending);
+           !list_empty(&net->hellos) || !list_empty(&net->handshakes) || net->turn_count ||
+           !list_empty(&net->ending);
 }

@@ -17,8 +17,9 @@
 struct ring;
 struct ring_completion;
 
-#define NET_STASH_MAX_BYTES  (256 * 1024) // received while paused, per link
+#define NET_STASH_BYTES      (256 * 1024) // received while paused, per link: at least
 #define NET_FLIGHT_MAX_BYTES (256 * 1024) // in one slow-path send
+#define NET_RECV_BURST       32           // buffers that Linux gives a multishot receive in one go
 #ifndef NET_HANDSHAKES_PER_TICK
 #define NET_HANDSHAKES_PER_TICK 16 // steps of TLS handshakes: some two milliseconds
 #endif
@@ -45,6 +46,12 @@ struct sent_record {
     uint32_t messages;
 };
 
+// A zero-copy send that the kernel has not let go of though its link has ended.
+struct disowned {
+    uint64_t user_data;
+    struct run *run;
+};
+
 struct net {
     struct ring *ring;
     struct run_pool *runs;
@@ -67,6 +74,8 @@ struct net {
     uint32_t sent_count, sent_capacity;
     struct run **held; // references of the last flush
     uint32_t held_count, held_capacity;
+    struct disowned *disowned;
+    uint32_t disowned_count, disowned_capacity;
     struct list ending;        // ENDING, with nothing in flight: to be looked at
     struct list dying;         // CLOSING, on_end not called yet
     struct list kicked;        // have a backlog that nothing is in flight of
@@ -77,6 +86,12 @@ struct net {
     struct list handshakes;    // the same of handshakes that have begun
     uint32_t handshake_budget; // steps that are left in this tick
     uint64_t held_bytes;       // allocated for stashes, backlogs and bytes that wait for TLS
+    // Who is to receive again, by slot: first come, first served.
+    uint32_t turn_first, turn_last, turn_count;
+    uint32_t recv_buffers;
+    uint32_t stash_max_bytes;        // of one link; beyond that
+    uint64_t stash_shared_max_bytes; // while all links together have no more than this
+    bool starved;                    // a receive has found no buffer since the last turns
     struct net_counters counters;
 };
 
@@ -89,8 +104,9 @@ struct net_options {
     size_t link_bytes;  // of the object that begins with a struct link
     uint32_t capacity;  // = files of the ring
     uint32_t max_links; // <= capacity
-    bool proxy;         // some connections will begin with a PROXY header
-    bool tls;           // some will have TLS: net_set_tls comes before the first
+    uint32_t recv_buffers, recv_buffer_bytes;
+    bool proxy; // some connections will begin with a PROXY header
+    bool tls;   // some will have TLS: net_set_tls comes before the first
 };
 
 // Returns 0 or -ENOMEM.
@@ -127,8 +143,13 @@ void net_fan_out(struct net *net, struct run *run, struct room_entry *entries, u
 // Prepares one send for every link with something to send.
 void net_flush(struct net *net);
 
-// Ends what is to end. May call on_end.
+// Ends what is to end; arms the receives that are missing, at most one for each buffer. May call
+// on_end.
 void net_bury(struct net *net);
+
+// When all rings have stopped: what the kernel may still hold of links that have ended is given
+// back. Their bytes stay as they are until the memory is.
+void net_drop_disowned(struct net *net);
 
 // Something is to be done even if nothing completes: the next tick must not wait.
 bool net_busy(const struct net *net);

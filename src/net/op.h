@@ -28,6 +28,7 @@ enum op {
     OP_EVENT,         // slot unused: a thread without a shard posted something
     OP_CANCEL_ACCEPT, // as OP_ACCEPT
     OP_ADOPT,         // slot: index of the shard's adoption
+    OP_RESET,         // told only by kernels that cannot: the close that follows is an ordinary one
     OP_COUNT
 };
 

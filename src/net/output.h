@@ -60,5 +60,12 @@ void output_start(struct net *net, struct link *link);
 // A completion of the slow-path send, or its zero-copy notification.
 void output_on_send(struct net *net, struct link *link, const struct ring_completion *completion);
 
+// The link ends before the kernel has let go of a zero-copy send, which a peer that reads nothing
+// can put off for ever: the send's memory is kept without the link. False when memory has run out.
+MUST_USE bool output_disown(struct net *net, struct link *link);
+
+// A notification that a link has not waited for. False when it is a living link's.
+bool output_on_disowned(struct net *net, const struct ring_completion *completion);
+
 // Drops all that is queued. Nothing may be in flight.
 void output_drop(struct net *net, struct link *link);

@@ -11,6 +11,7 @@
 #include "ring/ring.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 void output_out_of_memory(struct net *net, struct link *link)
 {
@@ -212,6 +213,45 @@ void output_on_send(struct net *net, struct link *link, const struct ring_comple
         drop_backlog(net, link);
     if (link->backlog || link->state == LINK_ENDING)
         output_kick(net, link);
+}
+
+// --- Zero-copy sends that outlive their links
+
+bool output_disown(struct net *net, struct link *link)
+{
+    if (net->disowned_count == net->disowned_capacity) {
+        uint32_t capacity = net->disowned_capacity ? net->disowned_capacity * 2 : 16;
+        struct disowned *larger = realloc(net->disowned, capacity * sizeof *larger);
+        if (!larger)
+            return false;
+        net->disowned = larger;
+        net->disowned_capacity = capacity;
+    }
+    net->disowned[net->disowned_count++] = (struct disowned){
+        .user_data = op_pack(OP_SEND, link->generation, link->slot),
+        .run = link->backlog->notif_run,
+    };
+    link->backlog->notif_run = NULL;
+    link->inflight &= (uint8_t)~LINK_NOTIF;
+    return true;
+}
+
+bool output_on_disowned(struct net *net, const struct ring_completion *c)
+{
+    for (uint32_t i = 0; i < net->disowned_count; i++) {
+        if (net->disowned[i].user_data != c->user_data)
+            continue;
+        run_unref(net->runs, net->disowned[i].run);
+        net->disowned[i] = net->disowned[--net->disowned_count];
+        return true;
+    }
+    return false;
+}
+
+void net_drop_disowned(struct net *net)
+{
+    while (net->disowned_count)
+        run_unref(net->runs, net->disowned[--net->disowned_count].run);
 }
 
 void output_drop(struct net *net, struct link *link)

@@ -94,6 +94,9 @@ void ring_listener_end(int listen_fd);
 // Multishot into provided buffers. Result 0: end of stream. -ENOBUFS: buffers ran out, arm again.
 void ring_recv(struct ring *ring, uint32_t file, uint64_t user_data);
 
+// The same for one buffer: a multishot receive may take all there are before the next one is asked.
+void ring_recv_once(struct ring *ring, uint32_t file, uint64_t user_data);
+
 // Sends now or not at all: completes within the submission, in silence when every byte is in the
 // socket; else with the count of bytes that are, or -EAGAIN. The memory must stay until the
 // submission's completions have been reaped. At most one a file per submission, none while
@@ -137,6 +140,10 @@ void ring_cancel(struct ring *ring, uint64_t target_user_data, uint64_t user_dat
 // Half-closes for writing: the peer sees the end of the stream behind all bytes sent.
 void ring_shutdown(struct ring *ring, uint32_t file, uint64_t user_data);
 
+// The close that comes next resets the connection and drops what is unsent, instead of trying to
+// send it. Silent; told by a completion before Linux 6.7, and then the close is an ordinary one.
+void ring_reset(struct ring *ring, uint32_t file, uint64_t user_data);
+
 // Frees the file's place in the table.
 void ring_close(struct ring *ring, uint32_t file, uint64_t user_data);
 
@@ -160,7 +167,9 @@ MUST_USE int ring_enter(struct ring *ring, int wait_ms);
 MUST_USE int ring_enter_ns(struct ring *ring, uint32_t completions, uint64_t wait_ns);
 
 // Moves up to `max` completions out. Fewer than `max` means that no completion is left, not even in
-// the kernel's overflow list, and that everything queued has been submitted.
+// the kernel's overflow list, and that everything queued before the last ring_enter has been
+// submitted. What is queued and which buffers are returned meanwhile is the next ring_enter's
+// business (or a full submission queue's), so a loop over ring_reap ends whatever peers send.
 uint32_t ring_reap(struct ring *ring, struct ring_completion *out, uint32_t max);
 
 // How often the completion queue overflowed (nothing is lost, but it is slow). Thread: any.

@@ -82,12 +82,11 @@ static uint64_t reap_bytes(struct io_uring *uring, unsigned *silent)
     return bytes;
 }
 
-static uint64_t drain_socket(int fd)
+static uint64_t drain_socket(int fd, uint8_t *trash)
 {
-    static _Thread_local uint8_t trash[PIECE_BYTES];
     uint64_t total = 0;
     ssize_t got;
-    while ((got = recv(fd, trash, sizeof trash, MSG_DONTWAIT)) > 0)
+    while ((got = recv(fd, trash, PIECE_BYTES, MSG_DONTWAIT)) > 0)
         total += (uint64_t)got;
     return total;
 }
@@ -113,7 +112,7 @@ static bool inline_is_silent(struct io_uring *uring)
         reported += reap_bytes(uring, &silent);
     }
     bool holds = piece && silent > 0 && silent < PIECES &&
-                 drain_socket(pair[1]) == (uint64_t)silent * PIECE_BYTES + reported;
+                 drain_socket(pair[1], piece) == (uint64_t)silent * PIECE_BYTES + reported;
     free(piece);
     close(pair[0]);
     close(pair[1]);

@@ -25,6 +25,7 @@ struct ring {
     uint8_t *recv_memory;
     uint32_t recv_buffers, recv_buffer_bytes;
     int recv_returned; // buffers added behind the ring's tail, not yet published
+    bool unsubmitted;  // the last ring_enter could not submit everything
     uint64_t event_value;
     counter overflows;
 };
@@ -172,6 +173,14 @@ void ring_recv(struct ring *ring, uint32_t file, uint64_t user_data)
     finish(sqe, user_data, IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT);
 }
 
+void ring_recv_once(struct ring *ring, uint32_t file, uint64_t user_data)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_recv(sqe, (int)file, NULL, 0, 0);
+    sqe->buf_group = RECV_GROUP;
+    finish(sqe, user_data, IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT);
+}
+
 void ring_send_inline(struct ring *ring, uint32_t file, const void *bytes, uint32_t len,
                       uint64_t user_data)
 {
@@ -240,15 +249,27 @@ void ring_bind(struct ring *ring, uint32_t file, const struct sockaddr *address,
 
 // The kernel's layout of the command (struct io_uring_sqe since 6.7): level and optname lie over
 // addr, optlen over file_index, optval over addr3.
-void ring_set_option(struct ring *ring, uint32_t file, int level, int name, const int *value,
-                     uint64_t user_data)
+static void set_option(struct ring *ring, uint32_t file, int level, int name, const void *value,
+                       uint32_t value_bytes, uint64_t user_data)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);
     io_uring_prep_rw(IORING_OP_URING_CMD, sqe, (int)file, NULL, 0, RING_SOCKET_OP_SETSOCKOPT);
     sqe->addr = (uint32_t)level | (uint64_t)(uint32_t)name << 32;
-    sqe->file_index = sizeof *value;
+    sqe->file_index = value_bytes;
     sqe->addr3 = (uint64_t)(uintptr_t)value;
     finish(sqe, user_data, IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS);
+}
+
+void ring_set_option(struct ring *ring, uint32_t file, int level, int name, const int *value,
+                     uint64_t user_data)
+{
+    set_option(ring, file, level, name, value, sizeof *value, user_data);
+}
+
+void ring_reset(struct ring *ring, uint32_t file, uint64_t user_data)
+{
+    static const struct linger reset = {.l_onoff = 1};
+    set_option(ring, file, SOL_SOCKET, SO_LINGER, &reset, sizeof reset, user_data);
 }
 
 void ring_cancel(struct ring *ring, uint64_t target_user_data, uint64_t user_data)
@@ -309,6 +330,7 @@ int ring_enter_ns(struct ring *ring, uint32_t completions, uint64_t wait_ns)
         result = io_uring_submit_and_wait_timeout(&ring->uring, &cqe, completions,
                                                   wait_ns == UINT64_MAX ? NULL : &limit, NULL);
     }
+    ring->unsubmitted = io_uring_sq_ready(&ring->uring) > 0;
     return result >= 0 || transient(result) ? 0 : result;
 }
 
@@ -338,14 +360,15 @@ uint32_t ring_reap(struct ring *ring, struct ring_completion *out, uint32_t max)
     uint32_t count = copy_completions(ring, out, max);
     while (count < max) {
         // Callers free the memory of inline sends once nothing is left to reap, so what was queued
-        // must have been submitted and what overflowed must have been seen.
+        // must have been submitted and what overflowed must have been seen. No more than that: with
+        // what is queued and returned between two calls the kernel could go on without an end.
         if (io_uring_cq_has_overflow(&ring->uring)) {
             counter_add(&ring->overflows, 1);
             (void)io_uring_get_events(&ring->uring);
-        } else if (io_uring_sq_ready(&ring->uring)) {
-            publish_recv_buffers(ring);
+        } else if (ring->unsubmitted) {
             int error = io_uring_submit_and_get_events(&ring->uring);
             CHECK(error >= 0 || transient(error));
+            ring->unsubmitted = io_uring_sq_ready(&ring->uring) > 0;
         } else if (!io_uring_cq_ready(&ring->uring)) {
             break;
         }

@@ -75,6 +75,7 @@ static void dispatch(struct shard *shard, const struct ring_completion *c)
     switch (op_of(c->user_data)) {
     case OP_INLINE: // settled before
     case OP_CANCEL_ACCEPT:
+    case OP_RESET: // the close behind it is what counts
         return;
     case OP_WAKE:
         // Being awake is all it was for. One of ours that failed comes back to us; the peer does
@@ -109,7 +110,8 @@ static void dispatch(struct shard *shard, const struct ring_completion *c)
 // Two passes: the sends of the last flush are settled and their memory is released before anything
 // new is queued. When more completions are left than fit, some of them may be of that flush, so its
 // memory stays until all have been seen. A send that is settled so late makes a backlog behind
-// which net_send_* must not put what is newer than what they have collected already.
+// which net_send_* must not put what is newer than what they have collected already. Nothing
+// that is asked for on the way completes on it, so this ends.
 void shard_reap(struct shard *shard)
 {
     uint32_t count;

@@ -118,6 +118,8 @@ static int start_layers(struct shard *shard)
         .link_bytes = sizeof(struct conn),
         .capacity = o->ring.files,
         .max_links = o->max_connections,
+        .recv_buffers = o->ring.recv_buffers,
+        .recv_buffer_bytes = o->ring.recv_buffer_bytes,
     };
     for (unsigned i = 0; i < o->listener_count; i++)
         net.tls |= o->listeners[i].tls, net.proxy |= o->listeners[i].proxy;
@@ -213,8 +215,11 @@ static void enter(struct shard *shard)
         // Sequentially consistent: pairs with the fence in wake(); whoever posts after our last
         // look at the queues sees that we sleep and wakes us.
         atomic_store_explicit(&shard->sleeping, true, memory_order_seq_cst);
-        if (shard_mail_visible(shard) || shard_inbox_visible(shard))
+        if (shard_mail_visible(shard) || shard_inbox_visible(shard)) {
             wait = 0;
+            // Relaxed: a wake that comes all the same costs nothing but itself.
+            atomic_store_explicit(&shard->sleeping, false, memory_order_relaxed);
+        }
     }
     int error = ring_enter(shard->ring, wait);
     atomic_store_explicit(&shard->sleeping, false, memory_order_relaxed);
@@ -306,6 +311,7 @@ bool shard_settle_mail(struct shard *shard)
 {
     bool moved = shard_mail_visible(shard);
     shard_drain_mail(shard, UINT32_MAX);
+    net_drop_disowned(&shard->net);
     shard_drop_broadcasts(shard); // nobody is left; the frames may be another shard's
     for (uint16_t to = 0; to < shard->group->count; to++)
         if (to != shard->options.index && mailbox_flush(&shard->mailboxes[to]))

@@ -210,13 +210,15 @@ static void say_proxied(struct sim *sim, struct client *client)
 static void connect_elsewhere(struct sim *sim, struct client *client, uint32_t narrow)
 {
     int fd;
-    client->socket = fake_connect_elsewhere(client->wide ? WIDE_BYTES : narrow, client->wide, &fd);
+    uint32_t ticket;
+    client->socket =
+        fake_connect_elsewhere(client->wide ? WIDE_BYTES : narrow, client->wide, &fd, &ticket);
     client->state = CLIENT_OPEN;
     client->joined = UINT64_MAX;
     client->has_tls = client->has_proxy = false;
     if (sim_chance(sim, 50))
         say_message(sim, client);
-    sim_adopt(sim, client, fd);
+    sim_adopt(sim, client, fd, ticket);
 }
 
 void client_connect(struct sim *sim, struct client *client)
@@ -358,9 +360,15 @@ static void hear(struct sim *sim, struct client *client)
         in->begin += len;
 }
 
+static bool deaf(const struct sim *sim, const struct client *client)
+{
+    return client->never_reads && client->state == CLIENT_OPEN &&
+           (client->stubborn || sim->stage != SIM_LEAVING);
+}
+
 static bool listens(const struct sim *sim, const struct client *client)
 {
-    if (client->never_reads && client->state == CLIENT_OPEN && sim->stage != SIM_LEAVING)
+    if (deaf(sim, client))
         return false;
     return client->stopped_until <= sim->steps;
 }
@@ -516,8 +524,8 @@ bool client_could_step(const struct sim *sim, const struct client *client)
     if (client->out.begin != client->out.end && fake_client_writable(client->socket) &&
         !(client->ending && client->end == END_HALF))
         return true;
-    bool deaf = client->never_reads && client->state == CLIENT_OPEN && sim->stage != SIM_LEAVING;
-    if (!deaf && (fake_client_readable(client->socket) || fake_client_eof(client->socket)))
+    if (!deaf(sim, client) &&
+        (fake_client_readable(client->socket) || fake_client_eof(client->socket)))
         return true;
     return may_act(client) || wants_to_end(sim, client);
 }

@@ -28,10 +28,11 @@ struct fake_socket {
     struct fifo to_client, to_server;
     int listen_fd;
     struct ip from;
-    uint64_t ticket; // of one from elsewhere: descriptors are used again
     bool smooth;
     bool client_fin, client_gone, client_reset; // client_gone: its end is closed
     bool server_fin, server_closed;
+    bool reset_at_close;
+    uint32_t notifs; // zero-copy sends that are not let go of
 };
 
 enum kind {
@@ -45,6 +46,7 @@ enum kind {
     K_NOTIF,
     K_CANCEL,
     K_SHUTDOWN,
+    K_RESET,
     K_CLOSE,
     K_WAKE,
     K_EVENT
@@ -60,8 +62,11 @@ struct op {
     const uint8_t *bytes;
     const struct msghdr *message;
     uint32_t len, done;
-    uint64_t sum;   // of a zero-copy send's bytes at submission
-    int32_t result; // of an operation that has been executed and is only to be told
+    uint64_t sum;               // of a zero-copy send's bytes at submission
+    int32_t result;             // of an operation that has been executed and is only to be told
+    struct fake_socket *socket; // of a notification
+    bool withheld;
+    bool once;      // a receive that is not multishot
     bool cancelled; // ends at the next look
     bool may_go_on; // the cancel came late
 };
@@ -94,6 +99,7 @@ struct ring {
     uint16_t *free_buffers;
     uint32_t free_count, returned_count; // returned ones lie behind the free ones
     bool *lent;
+    bool unsubmitted;
     uint64_t enters;
     uint64_t overflows;
 };
@@ -107,7 +113,7 @@ static struct {
     struct fake_socket *pending[PENDING_MAX]; // oldest first
     uint32_t pending_count;
     struct fake_socket *elsewhere[PENDING_MAX]; // by descriptor
-    uint64_t tickets;
+    uint32_t tickets[PENDING_MAX], last_ticket; // of these
 } world;
 
 static bool chance(uint32_t percent)
@@ -161,7 +167,7 @@ void fake_world_begin(struct rand *rand, const struct fake_knobs *knobs,
 
 static void release_if_over(struct fake_socket *socket)
 {
-    if (!socket->client_gone || !socket->server_closed)
+    if (!socket->client_gone || !socket->server_closed || socket->notifs)
         return;
     free(socket->to_client.bytes);
     free(socket->to_server.bytes);
@@ -177,7 +183,7 @@ void fake_world_end(void)
         release_if_over(world.pending[i]);
     }
     for (int fd = 0; fd < PENDING_MAX; fd++)
-        fake_refuse_elsewhere(fake_ticket(fd));
+        fake_refuse_elsewhere(world.tickets[fd]);
     world.pending_count = 0;
 }
 
@@ -195,7 +201,8 @@ struct fake_socket *fake_connect(int listen_fd, uint32_t buffer_bytes, bool smoo
     return socket;
 }
 
-struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, int *fd)
+struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, int *fd,
+                                           uint32_t *ticket)
 {
     struct fake_socket *socket = calloc(1, sizeof *socket);
     CHECK(socket);
@@ -203,8 +210,8 @@ struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, i
     socket->smooth = smooth;
     *fd = eventfd(0, EFD_CLOEXEC); // a real one, since it will be closed
     CHECK(*fd >= 0 && *fd < PENDING_MAX && !world.elsewhere[*fd]);
-    socket->ticket = ++world.tickets << 16 | (uint64_t)*fd;
     world.elsewhere[*fd] = socket;
+    world.tickets[*fd] = *ticket = ++world.last_ticket;
     return socket;
 }
 
@@ -320,13 +327,19 @@ static int64_t send_room(struct fake_socket *socket)
     return (int64_t)room;
 }
 
+// Which ring_enter the operations are for that are being submitted.
+static uint64_t submission(const struct ring *ring)
+{
+    return ring->enters + !ring->unsubmitted;
+}
+
 static void send_inline_now(struct ring *ring, const struct op *op)
 {
     struct file *file = open_file(ring, op->file);
     CHECK(file->sends == 0);
-    CHECK(file->inline_enter != ring->enters + 1);
+    CHECK(file->inline_enter != submission(ring));
     CHECK(op->len > 0);
-    file->inline_enter = ring->enters + 1;
+    file->inline_enter = submission(ring);
     int64_t room = send_room(file->socket);
     if (room < 0) {
         complete(ring, op->user_data, (int32_t)room, 0, NO_FILE);
@@ -389,8 +402,12 @@ static bool finish_send(struct ring *ring, struct op *op, int32_t result)
         complete(ring, op->user_data, result, 0, op->file);
         return true;
     }
-    complete(ring, op->user_data, result, RING_MORE, NO_FILE);
+    complete(ring, op->user_data, result, RING_MORE, op->file);
     op->kind = K_NOTIF;
+    op->socket = file->socket;
+    op->socket->notifs++;
+    op->file = NO_FILE;
+    op->withheld = chance(world.knobs.late_notif);
     return false;
 }
 
@@ -451,7 +468,7 @@ static bool attempt_recv(struct ring *ring, struct op *op)
         max = 1 + rand_below(world.rand, max < 5 ? max : 5);
     size_t len = fifo_take(&socket->to_server, ring->buffers[id], max);
     uint32_t flags = RING_BUFFER | (uint32_t)id << 16;
-    if (op->cancelled || chance(world.knobs.drop_more))
+    if (op->cancelled || op->once || chance(world.knobs.drop_more))
         return end_recv(ring, op, (int32_t)len, flags);
     complete(ring, op->user_data, (int32_t)len, flags | RING_MORE, NO_FILE);
     return false;
@@ -548,7 +565,7 @@ static bool finish_close(struct ring *ring, struct op *op)
 {
     struct file *file = file_at(ring, op->file);
     // Closing with bytes unread resets the connection, and the reset overtakes what was sent.
-    if (file->socket->to_server.count && chance(50))
+    if (file->socket->reset_at_close || (file->socket->to_server.count && chance(50)))
         file->socket->to_client.count = 0;
     file->socket->server_closed = true;
     release_if_over(file->socket);
@@ -566,6 +583,12 @@ static bool finish_shutdown(struct ring *ring, struct op *op)
     return true;
 }
 
+static void forget_notif(const struct op *op)
+{
+    op->socket->notifs--;
+    release_if_over(op->socket);
+}
+
 static bool attempt(struct ring *ring, struct op *op)
 {
     switch (op->kind) {
@@ -581,7 +604,8 @@ static bool attempt(struct ring *ring, struct op *op)
         return attempt_send(ring, op);
     case K_NOTIF:
         CHECK(op->sum == checksum(op)); // the memory was to stay until now
-        complete(ring, op->user_data, 0, RING_NOTIF, op->file);
+        complete(ring, op->user_data, 0, RING_NOTIF, NO_FILE);
+        forget_notif(op);
         return true;
     case K_CANCEL:
         complete(ring, op->user_data, op->result, 0, op->file);
@@ -593,10 +617,18 @@ static bool attempt(struct ring *ring, struct op *op)
     case K_EVENT:
         return attempt_event(ring, op);
     case K_INLINE:
+    case K_RESET:
     case K_WAKE:
         break;
     }
     UNREACHABLE();
+}
+
+static bool let_go(const struct op *op)
+{
+    const struct fake_socket *socket = op->socket;
+    return !op->withheld || socket->client_gone || socket->to_client.count == 0 ||
+           (socket->server_closed && socket->reset_at_close);
 }
 
 static bool could_go_on(struct ring *ring, const struct op *op)
@@ -615,6 +647,8 @@ static bool could_go_on(struct ring *ring, const struct op *op)
                fifo_room(&socket->to_client) > 0;
     case K_EVENT:
         return readable_event(op->fd);
+    case K_NOTIF:
+        return let_go(op);
     default:
         return true;
     }
@@ -699,6 +733,18 @@ static void submit_wake(const struct op *op, struct ring *ring)
         complete(ring, op->user_data, -EBADF, 0, NO_FILE);
 }
 
+// The receive that was just begun takes what is there, up to what Linux lets it take in one go.
+static void try_recv(struct ring *ring)
+{
+    struct op *op = ring->ops[ring->op_count - 1];
+    for (int i = 0; i < 32 && could_go_on(ring, op); i++)
+        if (attempt(ring, op)) {
+            free(op);
+            ring->op_count--;
+            return;
+        }
+}
+
 static void submit_one(struct ring *ring, struct op *op)
 {
     struct file *file = NULL;
@@ -711,6 +757,13 @@ static void submit_one(struct ring *ring, struct op *op)
         return;
     case K_WAKE:
         submit_wake(op, ring);
+        return;
+    case K_RESET:
+        file = open_file(ring, op->file);
+        if (chance(world.knobs.no_reset))
+            complete(ring, op->user_data, -EOPNOTSUPP, 0, NO_FILE);
+        else
+            file->socket->reset_at_close = true;
         return;
     case K_CLOSE:
         file = open_file(ring, op->file);
@@ -729,7 +782,7 @@ static void submit_one(struct ring *ring, struct op *op)
     case K_SEND:
     case K_SENDMSG:
         file = open_file(ring, op->file);
-        CHECK(file->sends == 0 && file->inline_enter != ring->enters + 1);
+        CHECK(file->sends == 0 && file->inline_enter != submission(ring));
         CHECK(message_bytes(op) > 0);
         file->sends++;
         file->held++;
@@ -741,6 +794,8 @@ static void submit_one(struct ring *ring, struct op *op)
         break;
     }
     begin_op(ring, op);
+    if (op->kind == K_RECV && chance(world.knobs.eager_recv))
+        try_recv(ring);
 }
 
 static void submit(struct ring *ring)
@@ -750,10 +805,18 @@ static void submit(struct ring *ring)
     ring->sq_count = 0;
 }
 
+static void publish_returned(struct ring *ring)
+{
+    ring->free_count += ring->returned_count;
+    ring->returned_count = 0;
+}
+
 static void queue(struct ring *ring, struct op op)
 {
-    if (ring->sq_count == ring->options.sq_entries)
+    if (ring->sq_count == ring->options.sq_entries) {
+        publish_returned(ring);
         submit(ring);
+    }
     ring->sq[ring->sq_count++] = op;
 }
 
@@ -793,24 +856,26 @@ void ring_adopt(struct ring *ring, int *fd, uint64_t user_data)
               .kind = K_ADOPT, .fd = *fd, .adopted = fd, .user_data = user_data, .file = NO_FILE});
 }
 
-uint64_t fake_ticket(int fd)
+void fake_refuse_elsewhere(uint32_t ticket)
 {
-    return world.elsewhere[fd] ? world.elsewhere[fd]->ticket : 0;
-}
-
-void fake_refuse_elsewhere(uint64_t ticket)
-{
-    struct fake_socket *socket = world.elsewhere[ticket & 0xffff];
-    if (!socket || socket->ticket != ticket)
-        return;
-    world.elsewhere[ticket & 0xffff] = NULL;
-    socket->server_closed = true;
-    release_if_over(socket);
+    for (int fd = 0; fd < PENDING_MAX; fd++) {
+        struct fake_socket *socket = world.elsewhere[fd];
+        if (!socket || world.tickets[fd] != ticket)
+            continue;
+        world.elsewhere[fd] = NULL;
+        socket->server_closed = true;
+        release_if_over(socket);
+    }
 }
 
 void ring_recv(struct ring *ring, uint32_t file, uint64_t user_data)
 {
     queue(ring, (struct op){.kind = K_RECV, .file = file, .user_data = user_data});
+}
+
+void ring_recv_once(struct ring *ring, uint32_t file, uint64_t user_data)
+{
+    queue(ring, (struct op){.kind = K_RECV, .once = true, .file = file, .user_data = user_data});
 }
 
 static void queue_send(struct ring *ring, enum kind kind, uint32_t file, const void *bytes,
@@ -856,6 +921,11 @@ void ring_shutdown(struct ring *ring, uint32_t file, uint64_t user_data)
     queue(ring, (struct op){.kind = K_SHUTDOWN, .file = file, .user_data = user_data});
 }
 
+void ring_reset(struct ring *ring, uint32_t file, uint64_t user_data)
+{
+    queue(ring, (struct op){.kind = K_RESET, .file = file, .user_data = user_data});
+}
+
 void ring_close(struct ring *ring, uint32_t file, uint64_t user_data)
 {
     queue(ring, (struct op){.kind = K_CLOSE, .file = file, .user_data = user_data});
@@ -875,26 +945,26 @@ void ring_read_event(struct ring *ring, int event_fd, uint64_t user_data)
 
 // --- The tick's two ends
 
-static void publish_returned(struct ring *ring)
-{
-    ring->free_count += ring->returned_count;
-    ring->returned_count = 0;
-}
-
 int ring_enter(struct ring *ring, int wait_ms)
 {
     publish_returned(ring);
-    submit(ring);
+    ring->unsubmitted = chance(world.knobs.late_submit);
+    if (!ring->unsubmitted)
+        submit(ring);
     ring->enters++;
     (void)fake_ring_progress(ring);
-    world.yield(ring, ring->cq_count ? 0 : wait_ms);
+    world.yield(ring, ring->cq_count || ring->unsubmitted ? 0 : wait_ms);
     (void)fake_ring_progress(ring);
     return 0;
 }
 
 uint32_t ring_reap(struct ring *ring, struct ring_completion *out, uint32_t max)
 {
-    submit(ring); // the promise of ring.h: fewer than max means that nothing is queued either
+    if (ring->unsubmitted)
+        submit(ring);
+    ring->unsubmitted = false;
+    if (chance(world.knobs.busy_reap))
+        (void)fake_ring_progress(ring);
     uint32_t count = ring->cq_count < max ? ring->cq_count : max;
     for (uint32_t i = 0; i < count; i++) {
         const struct cqe *cqe = &ring->cq[ring->cq_head + i];
@@ -961,13 +1031,17 @@ int ring_create(struct ring **out, const struct ring_options *options)
     return 0;
 }
 
-// What may still be in flight: reads of an event. Everything else must have been waited for.
+// What may still be in flight: reads of an event, notifications. Everything else must have been
+// waited for.
 void ring_destroy(struct ring *ring)
 {
     CHECK(ring->files_open == 0);
     CHECK(ring->free_count + ring->returned_count == ring->options.recv_buffers);
     for (uint32_t i = 0; i < ring->op_count; i++) {
-        CHECK(ring->ops[i]->kind == K_EVENT || ring->ops[i]->kind == K_CANCEL);
+        if (ring->ops[i]->kind == K_NOTIF)
+            forget_notif(ring->ops[i]);
+        else
+            CHECK(ring->ops[i]->kind == K_EVENT || ring->ops[i]->kind == K_CANCEL);
         free(ring->ops[i]);
     }
     for (uint32_t i = 0; i < ring->options.recv_buffers; i++) {

@@ -15,7 +15,12 @@ struct fake_knobs {
     uint32_t attempt;     // that an operation which could go on does so when it is looked at
     uint32_t short_send;  // that a send finds less room than there is
     uint32_t tiny_recv;   // that a receive brings very few bytes
+    uint32_t late_notif;  // that zero-copy memory is held until the peer has read or has gone
+    uint32_t no_reset;    // that a close cannot be told to reset
     uint32_t drop_more;   // that a multishot operation ends though nothing is wrong
+    uint32_t eager_recv;  // that a receive is tried at its submission, as Linux does
+    uint32_t late_submit; // that an enter fails for a moment and the reap submits
+    uint32_t busy_reap;   // that more completes while completions are reaped
     uint32_t cancel_late; // that a cancel comes too late: the operation completes as it would have
     uint32_t lost_wake;   // that another ring cannot be woken
     uint32_t random_file; // that an accept takes any free place instead of the lowest
@@ -42,14 +47,12 @@ bool fake_ring_has_completions(const struct ring *ring);
 struct fake_socket *fake_connect(int listen_fd, uint32_t buffer_bytes, bool smooth, struct ip from);
 
 // A connection that another server has accepted, and this process's descriptor of it, for
-// ring_adopt.
-struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, int *fd);
+// ring_adopt. Descriptors are used again; the ticket is not.
+struct fake_socket *fake_connect_elsewhere(uint32_t buffer_bytes, bool smooth, int *fd,
+                                           uint32_t *ticket);
 
-// What names such a connection for ever, while its descriptor's number will be another one's.
-uint64_t fake_ticket(int fd);
-
-// The server has closed its descriptor without adopting it. Nothing when it has.
-void fake_refuse_elsewhere(uint64_t ticket);
+// The server has closed that descriptor without adopting it. Nothing when it has.
+void fake_refuse_elsewhere(uint32_t ticket);
 
 // Both return how many bytes were taken.
 size_t fake_client_write(struct fake_socket *socket, const uint8_t *bytes, size_t len);

@@ -163,14 +163,14 @@ static void act_as_program(struct sim *sim, struct shard *shard)
         use_inbox(sim, shard, &wish);
 }
 
-void sim_adopt(struct sim *sim, struct client *client, int fd)
+void sim_adopt(struct sim *sim, struct client *client, int fd, uint32_t ticket)
 {
     struct inbox_adopt *adopt = calloc(1, sizeof *adopt);
     CHECK(adopt);
     adopt->fd = fd;
     adopt->decision.mode = client->kind == CLIENT_ECHO ? CONN_ECHO : CONN_ROOM;
     adopt->decision.exclude_self = client->without_self;
-    adopt->decision.user = (void *)(uintptr_t)fake_ticket(fd);
+    adopt->decision.user = (void *)(uintptr_t)ticket;
     if (adopt->decision.mode == CONN_ROOM) {
         struct conn_room_name *room = &adopt->decision.rooms[adopt->decision.room_count++];
         room->len = (uint8_t)snprintf((char *)room->bytes, sizeof room->bytes, "r%u", client->room);
@@ -185,7 +185,7 @@ void sim_adopt(struct sim *sim, struct client *client, int fd)
     command->adopt = adopt;
     if (inbox_post(&sim->shards[client->shard]->shard, command)) {
         inbox_command_destroy(command);
-        fake_refuse_elsewhere(fake_ticket(fd));
+        fake_refuse_elsewhere(ticket);
     }
 }
 
@@ -301,7 +301,7 @@ static void upgrade(void *context, struct conn *conn, struct conn_decision *deci
 static void not_adopted(void *context, void *user)
 {
     (void)context;
-    fake_refuse_elsewhere((uint64_t)(uintptr_t)user);
+    fake_refuse_elsewhere((uint32_t)(uintptr_t)user);
 }
 
 // A program may do what it likes to a connection as soon as it knows it, from within its callbacks.
@@ -502,6 +502,7 @@ static void choose_client(struct sim *sim, uint32_t index)
     client->reckless = sim_chance(sim, 25);
     client->eager = sim_chance(sim, 20);
     client->never_reads = client->kind != CLIENT_NOISE && sim_chance(sim, 8);
+    client->stubborn = sim_chance(sim, 50);
     client->stops = sim_chance(sim, 20) ? 3 : 0;
     client->actions_left = pick(sim, 0, 40);
     client->end = sim_chance(sim, 40)
@@ -710,6 +711,11 @@ void sim_run(uint64_t seed)
         .short_send = sim_chance(sim, 50) ? pick(sim, 1, 60) : 0,
         .tiny_recv = sim_chance(sim, 50) ? pick(sim, 1, 90) : 0,
         .drop_more = sim_chance(sim, 50) ? pick(sim, 1, 40) : 0,
+        .eager_recv = sim_chance(sim, 70) ? pick(sim, 1, 100) : 0,
+        .late_submit = sim_chance(sim, 30) ? pick(sim, 1, 30) : 0,
+        .busy_reap = sim_chance(sim, 50) ? pick(sim, 1, 90) : 0,
+        .late_notif = sim_chance(sim, 70) ? pick(sim, 1, 100) : 0,
+        .no_reset = sim_chance(sim, 20) ? pick(sim, 1, 100) : 0,
         .cancel_late = sim_chance(sim, 50) ? 50 : 0,
         .lost_wake = sim_chance(sim, 30) ? pick(sim, 1, 100) : 0,
         .random_file = sim_chance(sim, 50) ? 50 : 0,

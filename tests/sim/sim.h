@@ -64,6 +64,7 @@ struct client {
     bool reckless;     // may go at any time
     bool eager;        // does not wait for the 101
     bool never_reads;  // from the handshake on
+    bool stubborn;     // not even when all leave
     bool has_tls, has_proxy, has_token;
     bool elsewhere; // connects to another server, which hands it over
     uint32_t stops; // how often it will stop reading for a while
@@ -144,7 +145,7 @@ static inline bool sim_chance(struct sim *sim, uint32_t percent)
 void numbers_add(struct numbers *numbers, uint32_t number);
 
 // Hands a client over that is connected elsewhere, as this descriptor.
-void sim_adopt(struct sim *sim, struct client *client, int fd);
+void sim_adopt(struct sim *sim, struct client *client, int fd, uint32_t ticket);
 
 // --- client.c
 

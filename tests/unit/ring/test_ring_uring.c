@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define FILES 16
@@ -30,17 +31,22 @@ static struct ring_features probed(void)
     return features;
 }
 
-static struct ring *new_ring(void)
+static struct ring *new_ring_of(uint32_t sq_entries, uint32_t cq_entries)
 {
     struct ring *ring;
-    struct ring_options options = {.sq_entries = 64,
-                                   .cq_entries = 256,
+    struct ring_options options = {.sq_entries = sq_entries,
+                                   .cq_entries = cq_entries,
                                    .files = FILES,
                                    .recv_buffers = 8,
                                    .recv_buffer_bytes = 256,
                                    .features = probed()};
     cr_assert(ring_create(&ring, &options) == 0);
     return ring;
+}
+
+static struct ring *new_ring(void)
+{
+    return new_ring_of(64, 256);
 }
 
 // The next completion, within two seconds.
@@ -65,11 +71,11 @@ static int client_of(int listener)
     return fd;
 }
 
-static struct pair new_pair(void)
+static struct pair new_pair_on(struct ring *ring)
 {
     struct sock_address address;
     char error[160];
-    struct pair p = {.ring = new_ring()};
+    struct pair p = {.ring = ring};
     cr_assert(sock_parse("127.0.0.1:0", &address, error, sizeof error) == 0);
     p.listener = sock_listen(&address, 16);
     cr_assert(p.listener >= 0);
@@ -87,6 +93,11 @@ static struct pair new_pair(void)
     cr_assert(sock_local(p.client, &address) == 0);
     cr_assert_eq(port, ntohs(((struct sockaddr_in *)(void *)&address.storage)->sin_port));
     return p;
+}
+
+static struct pair new_pair(void)
+{
+    return new_pair_on(new_ring());
 }
 
 static void free_pair(struct pair *p)
@@ -181,6 +192,49 @@ Test(ring_uring, receive_ends_without_buffers_and_can_be_armed_again)
     free_pair(&p);
 }
 
+Test(ring_uring, receives_one_buffer_when_asked_for_one)
+{
+    struct pair p = new_pair();
+    char bytes[256 * 3];
+    memset(bytes, 'x', sizeof bytes);
+    cr_assert(send(p.client, bytes, sizeof bytes, 0) == sizeof bytes);
+    for (int i = 0; i < 3; i++) {
+        ring_recv_once(p.ring, p.file, 7);
+        struct ring_completion c = next(p.ring);
+        cr_assert(c.result == 256 && (c.flags & RING_BUFFER) && !(c.flags & RING_MORE));
+        ring_buffer_return(p.ring, ring_completion_buffer(&c));
+    }
+    ring_recv_once(p.ring, p.file, 8);
+    cr_assert_eq(shutdown(p.client, SHUT_WR), 0);
+    struct ring_completion c = next(p.ring);
+    cr_assert(c.user_data == 8 && c.result == 0);
+    free_pair(&p);
+}
+
+// Otherwise one tick would go on for as long as peers send.
+Test(ring_uring, reaping_ends_though_receives_are_armed_again)
+{
+    struct pair p = new_pair();
+    char bytes[256 * 64];
+    memset(bytes, 'x', sizeof bytes);
+    cr_assert(send(p.client, bytes, sizeof bytes, 0) == sizeof bytes);
+    ring_recv(p.ring, p.file, 7);
+    cr_assert(ring_enter(p.ring, 1000) == 0);
+    unsigned received = 0;
+    struct ring_completion c;
+    while (ring_reap(p.ring, &c, 1) == 1) {
+        if (c.flags & RING_BUFFER) {
+            received++;
+            ring_buffer_return(p.ring, ring_completion_buffer(&c));
+        }
+        if (!(c.flags & RING_MORE))
+            ring_recv(p.ring, p.file, 7);
+    }
+    cr_assert_eq(received, 8, "%u of 8 buffers", received);
+    cr_assert(next(p.ring).result == 256);
+    free_pair(&p);
+}
+
 Test(ring_uring, cancel_close_and_reuse_of_a_file)
 {
     struct pair p = new_pair();
@@ -229,6 +283,182 @@ Test(ring_uring, zero_copy_tells_when_the_memory_is_free)
     free(memory);
     close(p.listener);
     close(p.client);
+}
+
+// A peer that reads nothing holds the memory of a zero-copy send for as long as it answers probes.
+Test(ring_uring, a_reset_frees_zero_copy_memory_at_once)
+{
+    struct pair p = new_pair();
+    size_t bytes = 8 << 20;
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert(memory != MAP_FAILED);
+    if (!probed().send_zc || ring_register_memory(p.ring, memory, bytes, -1)) {
+        free_pair(&p);
+        cr_skip_test("no zero-copy, or too little lockable memory");
+    }
+    ring_send_zc(p.ring, p.file, memory, (uint32_t)bytes, 5);
+    ring_cancel(p.ring, 5, 6);
+    struct ring_completion c;
+    bool sent = false, cancelled = false;
+    while (!sent || !cancelled) {
+        c = next(p.ring);
+        cr_assert(!(c.flags & RING_NOTIF));
+        sent |= c.user_data == 5;
+        cancelled |= c.user_data == 6;
+    }
+    ring_reset(p.ring, p.file, 7);
+    ring_close(p.ring, p.file, 8);
+    bool closed = false, free_again = false, refused = false;
+    while (!closed || (!free_again && !refused)) {
+        c = next(p.ring);
+        refused |= c.user_data == 7; // before Linux 6.7
+        closed |= c.user_data == 8;
+        free_again |= c.user_data == 5 && (c.flags & RING_NOTIF);
+    }
+    ssize_t got;
+    while ((got = recv(p.client, memory, bytes, 0)) > 0 || (got < 0 && errno == EINTR))
+        ;
+    cr_assert(refused || (got < 0 && errno == ECONNRESET));
+    free_pair(&p);
+    munmap(memory, bytes);
+}
+
+// --- Queues that are full
+
+#define MANY 200
+
+// Each of them fails, and has to be told once.
+static void cancel_many(struct ring *ring)
+{
+    for (uint64_t i = 0; i < MANY; i++)
+        ring_cancel(ring, 1000000, 100 + i);
+}
+
+static void expect_many(struct ring *ring, uint32_t batch)
+{
+    struct ring_completion c[MANY + 1];
+    bool seen[MANY] = {false};
+    uint32_t count, total = 0;
+    cr_assert(ring_enter(ring, 0) == 0);
+    do {
+        count = ring_reap(ring, c, batch);
+        for (uint32_t i = 0; i < count; i++, total++) {
+            uint64_t n = c[i].user_data - 100;
+            cr_assert(n < MANY && !seen[n] && c[i].result == -ENOENT);
+            seen[n] = true;
+        }
+    } while (count == batch);
+    cr_assert_eq(total, MANY);
+}
+
+Test(ring_uring, a_full_submission_queue_is_submitted)
+{
+    struct ring *ring = new_ring_of(4, 256);
+    cancel_many(ring);
+    expect_many(ring, MANY + 1);
+    cr_assert_eq(ring_overflow_count(ring), 0);
+    cancel_many(ring);
+    expect_many(ring, 7);
+    ring_destroy(ring);
+}
+
+Test(ring_uring, completions_that_overflow_are_not_lost)
+{
+    static const uint32_t batches[] = {1, 7, 8, 16, MANY};
+    struct ring *ring = new_ring_of(4, 8);
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+        uint64_t before = ring_overflow_count(ring);
+        cancel_many(ring);
+        expect_many(ring, batches[i]);
+        cr_assert_gt(ring_overflow_count(ring), before);
+    }
+    ring_destroy(ring);
+}
+
+// What falls short of an inline send must be known even then.
+Test(ring_uring, inline_sends_that_overflow_are_told)
+{
+    struct pair p = new_pair_on(new_ring_of(4, 8));
+    size_t piece = 1 << 18, reported = 0, silent = MANY;
+    char *bytes = calloc(1, piece);
+    struct ring_completion c;
+    for (uint64_t i = 0; i < MANY; i++)
+        ring_send_inline(p.ring, p.file, bytes, (uint32_t)piece, 100 + i);
+    cr_assert(ring_enter(p.ring, 0) == 0);
+    while (ring_reap(p.ring, &c, 1) == 1) {
+        reported += c.result > 0 ? (size_t)c.result : 0;
+        silent--;
+    }
+    cr_assert_gt(ring_overflow_count(p.ring), 0);
+    cr_assert(silent > 0 && silent < MANY);
+    cr_assert(read_all(p.client) == silent * piece + reported);
+    free(bytes);
+    free_pair(&p);
+}
+
+// --- Sends that do not come to their end
+
+#define LARGE_BYTES (16U << 20)
+
+// What the send told is what the peer gets, and it was not all.
+static void cut_off(struct pair *p)
+{
+    bool ended = false, cancelled = false;
+    int32_t sent = 0;
+    cr_assert(ring_enter(p->ring, 0) == 0);
+    ring_cancel(p->ring, 5, 6);
+    while (!ended || !cancelled) {
+        struct ring_completion c = next(p->ring);
+        if (c.user_data == 5)
+            ended = true, sent = c.result;
+        else
+            cancelled = true;
+    }
+    cr_assert(sent > 0 && sent < (int32_t)LARGE_BYTES, "%d", sent);
+    cr_assert_eq(read_all(p->client), (size_t)sent);
+    // The file goes on.
+    ring_send(p->ring, p->file, "x", 1, 7);
+    cr_assert_eq(next(p->ring).result, 1);
+    free_pair(p);
+}
+
+Test(ring_uring, a_cancelled_send_tells_how_far_it_came)
+{
+    struct pair p = new_pair();
+    char *bytes = calloc(1, LARGE_BYTES);
+    ring_send(p.ring, p.file, bytes, LARGE_BYTES, 5);
+    cut_off(&p);
+    free(bytes);
+}
+
+Test(ring_uring, a_cancelled_sendmsg_tells_how_far_it_came)
+{
+    struct pair p = new_pair();
+    char *bytes = calloc(1, LARGE_BYTES);
+    struct iovec pieces[] = {{bytes, 1000}, {bytes + 1000, LARGE_BYTES - 1000}};
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
+    ring_sendmsg(p.ring, p.file, &message, 5);
+    cut_off(&p);
+    free(bytes);
+}
+
+Test(ring_uring, a_send_to_who_has_reset_fails)
+{
+    struct pair p = new_pair();
+    char *bytes = calloc(1, LARGE_BYTES);
+    struct linger reset = {.l_onoff = 1};
+    ring_send(p.ring, p.file, bytes, LARGE_BYTES, 5);
+    cr_assert(ring_enter(p.ring, 0) == 0);
+    cr_assert_eq(setsockopt(p.client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+    close(p.client);
+    struct ring_completion c = next(p.ring);
+    cr_assert(c.user_data == 5 && c.result < (int32_t)LARGE_BYTES);
+    ring_send(p.ring, p.file, "x", 1, 6);
+    c = next(p.ring);
+    cr_assert(c.user_data == 6 && (c.result == -EPIPE || c.result == -ECONNRESET));
+    p.client = -1;
+    free_pair(&p);
+    free(bytes);
 }
 
 Test(ring_uring, wakes_another_ring)
