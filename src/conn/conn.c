@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// The life of a connection: opened, timed, closed.
+// The life of a connection: opened, ended, and what its link tells.
 #include "conn/conn.h"
 
 #include "base/log.h"
 #include "codec/proxy_parse.h"
 #include "conn/conn_internal.h"
-#include "net/backlog.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 void conns_init(struct conns *conns, uint64_t now_ms)
 {
@@ -34,11 +32,6 @@ void conns_fini(struct conns *conns)
         free(conns->answers[i].name);
     free(conns->answers);
     free(conns->waiting);
-}
-
-static void arm(struct conns *conns, struct conn *conn, uint64_t in_ms)
-{
-    wheel_arm(&conns->wheel, &conn->timer, conns->net->now_ms + in_ms);
 }
 
 static struct conn *conn_of_link(struct link *link)
@@ -65,7 +58,7 @@ void conn_drop_message(struct conns *conns, struct conn *conn)
 void conn_end(struct conns *conns, struct conn *conn, enum close_reason reason, bool linger)
 {
     link_end(conns->net, &conn->link, reason, linger);
-    arm(conns, conn, conns->options.close_timeout_ms);
+    conn_arm(conns, conn, conns->options.close_timeout_ms);
     if (conn->state >= CONN_OPEN) {
         if (conn->counted)
             conn_drop_message(conns, conn);
@@ -102,293 +95,9 @@ void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason r
     conn->waiting = false;
     conn_drop_message(conns, conn);
     hub_leave_all(conns->hub, conn->link.slot); // no message may follow the Close frame
-    arm(conns, conn, conns->options.close_timeout_ms);
+    conn_arm(conns, conn, conns->options.close_timeout_ms);
     if (conn->link.paused) // a publisher that waits would not hear the peer's answer
         conn_end(conns, conn, reason, true);
-}
-
-// --- Draining
-
-#define DRAIN_SILENCE_MS 1000 // so long we wait for the next byte of a request
-
-static uint64_t drain_patience_ms(const struct conns *conns, const struct conn *conn)
-{
-    uint32_t silent_ms = (uint32_t)conns->net->now_ms - conn->link.heard_ms;
-    return silent_ms < DRAIN_SILENCE_MS ? DRAIN_SILENCE_MS - silent_ms : 0;
-}
-
-bool conn_drain(struct conns *conns, struct conn *conn)
-{
-    if (conn->state >= CONN_OPEN)
-        conn_close(conns, conn, CLOSE_REASON_DRAINING);
-    else
-        arm(conns, conn, drain_patience_ms(conns, conn));
-    return conn->state >= CONN_OPEN;
-}
-
-// --- Publishers that wait
-
-void conn_hold(struct conns *conns, struct conn *conn)
-{
-    link_pause(conns->net, &conn->link);
-    if (conn->waiting)
-        return;
-    if (conns->waiting_count == conns->waiting_capacity) {
-        uint32_t capacity = conns->waiting_capacity ? conns->waiting_capacity * 2 : 64;
-        uint64_t *larger = realloc(conns->waiting, capacity * sizeof *larger);
-        if (!larger) {
-            conn_fail(conns, conn, CLOSE_REASON_OVERLOADED);
-            return;
-        }
-        conns->waiting = larger;
-        conns->waiting_capacity = capacity;
-    }
-    conn->waiting = true;
-    conns->waiting[conns->waiting_count++] = conn_id(conns, conn);
-    counter_add(&conns->counters.publishers_held, 1);
-}
-
-void conns_resume_waiting(struct conns *conns)
-{
-    if (!conns->recheck && !conns->retry_count)
-        return;
-    conns->recheck = false;
-    uint32_t count = conns->waiting_count, kept = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t id = conns->waiting[i];
-        struct conn *conn = (struct conn *)(void *)net_find(conns->net, id);
-        if (!conn || !conn->waiting)
-            continue;
-        if ((conn->room != SLAB_NONE && !hub_may_publish(conns->hub, conn->room)) ||
-            (conn->retry && !conn_ws_retry(conns, conn))) {
-            conns->waiting[kept++] = id;
-            continue;
-        }
-        if (!conn->waiting)
-            continue; // the program has closed it
-        if (conns->full) {
-            conns->waiting[kept++] = id;
-            continue;
-        }
-        conn->waiting = false;
-        conn->message_ms = (uint32_t)conns->net->now_ms;
-        link_resume(conns->net, &conn->link); // may wait anew: appended behind `count`
-    }
-    uint32_t added = conns->waiting_count - count;
-    if (added)
-        memmove(conns->waiting + kept, conns->waiting + count, added * sizeof *conns->waiting);
-    conns->waiting_count = kept + added;
-}
-
-// --- Answers to joins
-
-// False: no memory.
-static bool remember_answer(struct conns *conns, const struct conn_answer *answer)
-{
-    if (conns->answer_count == conns->answer_capacity) {
-        uint32_t capacity = conns->answer_capacity ? conns->answer_capacity * 2 : 16;
-        struct conn_answer *larger = realloc(conns->answers, capacity * sizeof *larger);
-        if (!larger)
-            return false;
-        conns->answers = larger;
-        conns->answer_capacity = capacity;
-    }
-    conns->answers[conns->answer_count++] = *answer;
-    return true;
-}
-
-void conn_answer_join(struct conns *conns, struct conn *conn, const uint8_t *name, size_t name_len,
-                      bool accepted)
-{
-    if (!conns->ops->joined)
-        return;
-    struct conn_answer answer = {.id = conn_id(conns, conn),
-                                 .name = room_name_create(0, name, name_len),
-                                 .accepted = accepted};
-    if (answer.name && remember_answer(conns, &answer))
-        return;
-    free(answer.name);
-    link_abort(conns->net, &conn->link, CLOSE_REASON_INTERNAL); // or the program waits for ever
-}
-
-void conn_answer_all_joins(struct conns *conns, struct conn *conn)
-{
-    if (!remember_answer(conns, &(struct conn_answer){.id = conn_id(conns, conn)}))
-        link_abort(conns->net, &conn->link, CLOSE_REASON_INTERNAL);
-}
-
-static void tell(struct conns *conns, const struct conn_answer *answer)
-{
-    struct conn *conn = (struct conn *)(void *)net_find(conns->net, answer->id);
-    if (conn && !answer->name)
-        conn_enter_joined(conns, conn);
-    else if (conn && conn->state == CONN_OPEN)
-        conns->ops->joined(conns->context, conn, answer->name, answer->accepted);
-}
-
-void conns_answer_joins(struct conns *conns)
-{
-    // The program may join more from within: those come behind.
-    for (uint32_t i = 0; i < conns->answer_count; i++) {
-        struct conn_answer answer = conns->answers[i];
-        tell(conns, &answer);
-        free(answer.name);
-    }
-    conns->answer_count = 0;
-}
-
-// --- Timers
-
-static uint32_t since(const struct conns *conns, uint32_t then_ms)
-{
-    return (uint32_t)conns->net->now_ms - then_ms;
-}
-
-static void at_most(uint64_t *wait_ms, uint64_t other_ms)
-{
-    if (other_ms < *wait_ms)
-        *wait_ms = other_ms;
-}
-
-// What an open connection has to do now; sets how long it may sleep. False when it is being closed.
-static bool check_open(struct conns *conns, struct conn *conn, uint64_t *wait_ms)
-{
-    const struct conn_options *o = &conns->options;
-    if (conn->link.paused) { // we are not listening: silence is not the client's
-        conn_touch(conns, conn);
-        conn->message_ms = (uint32_t)conns->net->now_ms;
-    }
-    uint32_t idle_ms = since(conns, conn->link.heard_ms);
-    if (o->idle_timeout_ms) {
-        if (idle_ms >= o->idle_timeout_ms)
-            return false;
-        at_most(wait_ms, o->idle_timeout_ms - idle_ms);
-    }
-    if (conn->message && o->message_timeout_ms) {
-        uint32_t age_ms = since(conns, conn->message_ms);
-        if (age_ms >= o->message_timeout_ms) {
-            conn_fail(conns, conn, CLOSE_REASON_MESSAGE_TIMEOUT);
-            return true;
-        }
-        at_most(wait_ms, o->message_timeout_ms - age_ms);
-    }
-    if (conn->edge && conn->edge->expires_ms) {
-        if (conns->net->now_ms >= conn->edge->expires_ms) {
-            conn_fail(conns, conn, CLOSE_REASON_TOKEN_EXPIRED);
-            return true;
-        }
-        at_most(wait_ms, conn->edge->expires_ms - conns->net->now_ms);
-    }
-    const struct backlog *backlog = conn->link.backlog;
-    if (o->outbound_age_ms && backlog && !backlog_empty(backlog)) {
-        uint32_t age_ms = since(conns, backlog_oldest_ms(backlog));
-        if (age_ms >= o->outbound_age_ms) {
-            net_evict(conns->net, &conn->link, CLOSE_REASON_SLOW_AGE);
-            return true;
-        }
-        at_most(wait_ms, o->outbound_age_ms - age_ms);
-    }
-    if (o->ping_interval_ms) {
-        uint32_t pinged_ms = since(conns, conn->ping_ms);
-        uint32_t quiet_ms = idle_ms < pinged_ms ? idle_ms : pinged_ms;
-        if (quiet_ms >= o->ping_interval_ms) {
-            conn_ws_send_ping(conns, conn);
-            quiet_ms = 0;
-        }
-        at_most(wait_ms, o->ping_interval_ms - quiet_ms);
-    }
-    return true;
-}
-
-void conn_watch_message(struct conns *conns, struct conn *conn)
-{
-    uint32_t timeout_ms = conns->options.message_timeout_ms;
-    conn->message_ms = (uint32_t)conns->net->now_ms;
-    // Mostly the timer comes sooner anyhow, and looks.
-    if (timeout_ms && conn->timer.due_ms > conns->net->now_ms + timeout_ms)
-        arm(conns, conn, timeout_ms);
-}
-
-static void arm_open(struct conns *conns, struct conn *conn)
-{
-    uint64_t wait_ms = UINT32_MAX / 4;
-    if (check_open(conns, conn, &wait_ms) && conn->state == CONN_OPEN)
-        arm(conns, conn, wait_ms);
-}
-
-static void refuse_late(struct conns *conns, struct conn *conn, int status, const char *sentence)
-{
-    enum close_reason reason =
-        conns->draining ? CLOSE_REASON_DRAINING : CLOSE_REASON_HANDSHAKE_TIMEOUT;
-    if (conn->state == CONN_HTTP && conn->link.state == LINK_UP && conn->http) {
-        conn_http_refuse(conns, conn, status, sentence);
-        conn->link.reason = (uint8_t)reason;
-    } else {
-        link_abort(conns->net, &conn->link, reason);
-    }
-}
-
-// Time is up for one that is not open yet.
-static void end_handshake(struct conns *conns, struct conn *conn)
-{
-    bool waited = conn->state == CONN_VERIFYING;
-    if (conns->draining && conn->link.state == LINK_UP && drain_patience_ms(conns, conn)) {
-        arm(conns, conn, drain_patience_ms(conns, conn));
-        return;
-    }
-    if (waited)
-        conn_stop_verifying(conn);
-    if (conns->draining)
-        refuse_late(conns, conn, 503, "this server is going away");
-    else if (waited)
-        refuse_late(conns, conn, 503, "too many tokens are to be verified: try again later");
-    else
-        refuse_late(conns, conn, 408, "the request took too long");
-}
-
-// True when the connection was reaped for being idle.
-static bool on_timer(struct conns *conns, struct conn *conn)
-{
-    switch ((enum conn_state)conn->state) {
-    case CONN_HTTP:
-    case CONN_VERIFYING:
-    case CONN_JOINING:
-        end_handshake(conns, conn);
-        return false;
-    case CONN_OPEN: {
-        uint64_t wait_ms = UINT32_MAX / 4;
-        if (!check_open(conns, conn, &wait_ms)) {
-            counter_add(&conns->counters.idle_reaped, 1);
-            conn_fail(conns, conn, CLOSE_REASON_IDLE);
-            return true;
-        }
-        if (conn->state == CONN_OPEN)
-            arm(conns, conn, wait_ms);
-        return false;
-    }
-    case CONN_CLOSE_SENT:
-    case CONN_GONE:
-        link_abort(conns->net, &conn->link, CLOSE_REASON_SERVER);
-        return false;
-    }
-    UNREACHABLE();
-}
-
-uint32_t conns_sweep(struct conns *conns, uint64_t now_ms, uint32_t budget, uint64_t *reaped,
-                     uint32_t reaped_max)
-{
-    uint32_t count = 0;
-    struct wheel_node *node;
-    while (budget-- && (node = wheel_pop_due(&conns->wheel, now_ms))) {
-        struct conn *conn = CONTAINER_OF(node, struct conn, timer);
-        uint64_t id = conn_id(conns, conn);
-        if (!on_timer(conns, conn))
-            continue;
-        if (count < reaped_max)
-            reaped[count] = id;
-        count++;
-    }
-    return count;
 }
 
 // --- The edge
@@ -456,7 +165,7 @@ static void on_open(void *context, struct link *link, const struct link_entry *e
     conn->has_tls = entry->tls;
     conn->peer = entry->address;
     conn->peer_port = entry->port;
-    arm(conns, conn, conns->options.handshake_timeout_ms);
+    conn_arm(conns, conn, conns->options.handshake_timeout_ms);
     if (conns->draining)
         (void)conn_drain(conns, conn);
     if (!entry->proxy) {
@@ -495,7 +204,7 @@ void conn_set_open(struct conns *conns, struct conn *conn)
     counter_add(&conns->counters.websockets, 1);
     ws_parser_init(&conn->parser);
     conn->ping_ms = (uint32_t)conns->net->now_ms;
-    arm_open(conns, conn);
+    conn_arm_open(conns, conn);
     if (conns->ops->opened)
         conns->ops->opened(conns->context, conn);
 }
@@ -554,7 +263,7 @@ static void on_behind(void *context, struct link *link)
     struct conns *conns = context;
     struct conn *conn = conn_of_link(link);
     if (conn->state == CONN_OPEN && conns->options.outbound_age_ms)
-        arm_open(conns, conn);
+        conn_arm_open(conns, conn);
 }
 
 static void on_end(void *context, struct link *link)

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// Private to src/conn: how conn.c (life), conn_http.c (requests), conn_upgrade.c (handshake) and
-// conn_ws.c (messages) call each other.
+// Private to src/conn: how its files call each other.
+//
+//   conn.c          life: opened, ended, and what the link tells
+//   conn_http.c     requests and their answers
+//   conn_upgrade.c  from a good request to an open WebSocket
+//   conn_ws.c       messages
+//   conn_timer.c    what time does
+//   conn_answers.c  joins that the hub has answered
+//   conn_waiting.c  publishers that wait
+//   conn_memory.c   who holds how much
 #pragma once
 
 #include "conn/conn.h"
@@ -51,6 +59,12 @@ void conn_end(struct conns *conns, struct conn *conn, enum close_reason reason, 
 
 // Sends a Close frame and ends: the peer broke the rules or is too slow.
 void conn_fail(struct conns *conns, struct conn *conn, enum close_reason reason);
+
+// Looks at it in so many milliseconds, instead of when it was to be looked at.
+void conn_arm(struct conns *conns, struct conn *conn, uint64_t in_ms);
+
+// OPEN: looks at it now, and when it is due next.
+void conn_arm_open(struct conns *conns, struct conn *conn);
 
 // OPEN from here on.
 void conn_set_open(struct conns *conns, struct conn *conn);

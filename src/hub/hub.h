@@ -5,18 +5,18 @@
 // hub_receive.
 //
 // The promises, and why they hold:
-//  - One order per room: every message passes through the room's home, and mails between two shards
-//  keep
-//    their order.
-//  - A join is acknowledged (ops->joined, or HUB_JOINED at once) only when the home knows of it;
-//  what the
-//    home orders later is delivered behind the acknowledgement, on the same queue.
-//  - No message is dropped for want of space, and none is for want of memory without ending the
-//  connections that miss it. Instead publishers wait: a shard whose fan-out of a
-//  room
-//    lags tells the home (CONGESTED), a home whose queue to a site is long sees it itself, and the
-//    home tells all sites to hold the room's publishers (PAUSE) until it has passed. Mails are
-//    always accepted, so no two shards can wait for each other.
+//
+// One order per room: every message passes through the room's home, and mails between two shards
+// keep their order.
+//
+// A join is acknowledged (ops->joined, or HUB_JOINED at once) only when the home knows of it; what
+// the home orders later is delivered behind the acknowledgement, on the same queue.
+//
+// No message is dropped for want of space, and none for want of memory without ending the
+// connections that miss it. Instead publishers wait: a shard whose fan-out of a room lags tells the
+// home (CONGESTED), a home whose queue to a site is long sees it itself, and the home tells all
+// sites to hold the room's publishers (PAUSE) until it has passed. Mails are always accepted, so no
+// two shards can wait for each other.
 //
 // Thread: a hub belongs to one shard.
 #pragma once

@@ -3,8 +3,8 @@
 // Private to src/net: what stands between a link's socket and its bytes: a PROXY header, then TLS.
 // A plain link has no front and pays a bit for it; one that only had a PROXY header loses it then.
 //
-//   received ──▶ records ──▶ link_give            queued, plain and shared ──▶ front_seal ──▶
-//   socket
+//   received ──▶ records ──▶ link_give
+//   queued, plain and shared ──▶ front_seal ──▶ socket
 //
 // What is queued for a link stays plain and shared with the other members of a room until the send
 // is made. Only then it is sealed, into the tick's scratch memory (inline sends) or into a run of

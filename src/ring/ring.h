@@ -66,9 +66,10 @@ int ring_fd(const struct ring *ring);
 // and the kernel can, else anew. Returns 0 or -errno (-ENOMEM: RLIMIT_MEMLOCK).
 MUST_USE int ring_register_memory(struct ring *ring, void *memory, size_t bytes, int clone_fd);
 
-// --- Operations. They are queued and go to the kernel with the next ring_enter, or earlier when
-// the
-// --- submission queue is full. None of them fails: what goes wrong is told by a completion.
+// --- Operations
+//
+// They are queued and go to the kernel with the next ring_enter, or earlier when the submission
+// queue is full. None of them fails: what goes wrong is told by a completion.
 
 // Who connected: the kernel's form of the address.
 struct ring_peer {

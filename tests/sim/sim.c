@@ -376,7 +376,7 @@ static struct shard_options choose_options(struct sim *sim)
                    .zerocopy_threshold_bytes = sim_chance(sim, 40) ? pick(sim, 20, 500) : 0},
         .conn = {.max_message_bytes = sim->max_message,
                  .ping_interval_ms = sim_chance(sim, 50) ? pick(sim, 500, 20000) : 0,
-                 .idle_timeout_ms = 120000,
+                 .idle_timeout_ms = 100000000,
                  .handshake_timeout_ms = 30000,
                  .close_timeout_ms = SIM_CLOSE_TIMEOUT_MS,
                  .outbound_age_ms = sim->tight && sim_chance(sim, 30) ? pick(sim, 200, 5000) : 0},
