@@ -172,9 +172,10 @@ static bool write_now(int fd, const struct line *line)
     if (!has_room(fd))
         return false;
     // Another thread may have taken the room since: RWF_NOWAIT does not wait for it then (pipes:
-    // Linux 6.4). Files and terminals may not know it, or never have "now".
+    // Linux 6.4). Files and terminals may not know it, or never have "now"; a filter of system
+    // calls may not let it through.
     ssize_t written = pwritev2(fd, &piece, 1, -1, RWF_NOWAIT);
-    if (written < 0 && (errno == EAGAIN || errno == EOPNOTSUPP)) {
+    if (written < 0 && errno != EINTR) {
         if (errno == EAGAIN && !has_room(fd))
             return false;
         written = write(fd, line->text, line->len);

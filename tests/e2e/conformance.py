@@ -15,7 +15,7 @@ import sys
 import time
 
 from ringcast import (BINARY, CLOSE, CONTINUATION, KEY, PATIENCE_S, PING, PONG, TEXT, Server, Tap,
-                      accept_of, close_frame, frame, shorten, split_frames, upgrade_request)
+                      accept_of, close_frame, frame, shorten, split_frames, upgrade_request, wait_for)
 
 SEED = 6455
 CUTS = 5
@@ -568,8 +568,10 @@ def run_timeouts(tap):
                     pass
                 good = split_answer(data)[0] == 408 if sent else data == b''
                 tap.ok(good, f'handshake timeout after {name}', data)
-        reasons = server.metrics().by('ringcast_closes_total', 'reason')
-        tap.equal(reasons.get('handshake_timeout'), 4, 'handshake timeouts are counted')
+        def counted():  # once the kernel has closed them
+            return server.metrics().by('ringcast_closes_total', 'reason').get('handshake_timeout')
+        wait_for(lambda: counted() == 4)
+        tap.equal(counted(), 4, 'handshake timeouts are counted')
 
 
 def run_half_close(tap, port):
