@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What the hub has answered to joins, followed once it is out of the way.
+#include "base/array.h"
 #include "conn/conn_internal.h"
 
 #include <stdlib.h>
@@ -8,15 +9,12 @@
 // False: no memory.
 static bool remember_answer(struct conns *conns, const struct conn_answer *answer)
 {
-    if (conns->answer_count == conns->answer_capacity) {
-        uint32_t capacity = conns->answer_capacity ? conns->answer_capacity * 2 : 16;
-        struct conn_answer *larger = realloc(conns->answers, capacity * sizeof *larger);
-        if (!larger)
-            return false;
-        conns->answers = larger;
-        conns->answer_capacity = capacity;
-    }
-    conns->answers[conns->answer_count++] = *answer;
+    struct conn_answer *answers = array_reserve(conns->answers, conns->answer_count,
+                                                &conns->answer_capacity, 16, sizeof *answers);
+    if (!answers)
+        return false;
+    conns->answers = answers;
+    answers[conns->answer_count++] = *answer;
     return true;
 }
 

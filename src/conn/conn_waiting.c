@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Publishers that wait: for their room, for the program to take a message, for memory.
+#include "base/array.h"
 #include "conn/conn_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void conn_hold(struct conns *conns, struct conn *conn)
@@ -11,18 +11,15 @@ void conn_hold(struct conns *conns, struct conn *conn)
     link_pause(conns->net, &conn->link);
     if (conn->waiting)
         return;
-    if (conns->waiting_count == conns->waiting_capacity) {
-        uint32_t capacity = conns->waiting_capacity ? conns->waiting_capacity * 2 : 64;
-        uint64_t *larger = realloc(conns->waiting, capacity * sizeof *larger);
-        if (!larger) {
-            conn_fail(conns, conn, CLOSE_REASON_OVERLOADED);
-            return;
-        }
-        conns->waiting = larger;
-        conns->waiting_capacity = capacity;
+    uint64_t *waiting = array_reserve(conns->waiting, conns->waiting_count,
+                                      &conns->waiting_capacity, 64, sizeof *waiting);
+    if (!waiting) {
+        conn_fail(conns, conn, CLOSE_REASON_OVERLOADED);
+        return;
     }
+    conns->waiting = waiting;
     conn->waiting = true;
-    conns->waiting[conns->waiting_count++] = conn_id(conns, conn);
+    waiting[conns->waiting_count++] = conn_id(conns, conn);
     counter_add(&conns->counters.publishers_held, 1);
 }
 

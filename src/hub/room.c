@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "hub/room.h"
 
+#include "base/array.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,28 +19,14 @@ struct room_name *room_name_create(uint64_t hash, const uint8_t *bytes, size_t l
     return name;
 }
 
-// Doubles an array when it is full. Returns 0 or -ENOMEM.
-static int grow(void **array, uint32_t count, uint32_t *capacity, size_t item_bytes)
-{
-    if (count < *capacity)
-        return 0;
-    uint32_t larger = *capacity ? *capacity * 2 : 2;
-    void *moved = realloc(*array, larger * item_bytes);
-    if (!moved)
-        return -ENOMEM;
-    *array = moved;
-    *capacity = larger;
-    return 0;
-}
-
 int room_add(struct room *room, uint32_t connection, uint32_t membership, uint32_t *index,
              uint32_t *moved)
 {
-    void *entries = room->entries;
-    int error = grow(&entries, room->count, &room->capacity, sizeof *room->entries);
+    struct room_entry *entries =
+        array_reserve(room->entries, room->count, &room->capacity, 2, sizeof *entries);
+    if (!entries)
+        return -ENOMEM;
     room->entries = entries;
-    if (error)
-        return error;
     *index = room->count++;
     *moved = ROOM_NONE;
     if (room->run) {
@@ -77,11 +65,11 @@ uint32_t room_remove(struct room *room, uint32_t index, uint32_t moved[2])
 
 int room_append(struct room *room, struct frame *frame)
 {
-    void *pending = room->pending;
-    int error = grow(&pending, room->pending_count, &room->pending_capacity, sizeof *room->pending);
+    struct frame **pending = array_reserve(room->pending, room->pending_count,
+                                           &room->pending_capacity, 2, sizeof *pending);
+    if (!pending)
+        return -ENOMEM;
     room->pending = pending;
-    if (error)
-        return error;
     room->pending[room->pending_count++] = frame;
     room->pending_bytes += frame->len;
     return 0;

@@ -4,57 +4,41 @@
 // has told what fell short of it.
 #include "net/output.h"
 
+#include "base/array.h"
 #include "net/backlog.h"
 #include "net/net.h"
 #include "net/op.h"
 #include "ring/ring.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
-// Returns the larger array, or NULL when memory has run out; the old one is as it was then.
-static void *grow(void *array, uint32_t *capacity, size_t item_bytes)
-{
-    uint32_t more = *capacity ? *capacity * 2 : 1024;
-    void *larger = realloc(array, more * item_bytes);
-    if (larger)
-        *capacity = more;
-    return larger;
-}
+#define FIRST_ITEMS 1024 // of both arrays: one for each send of a tick
 
 bool output_hold(struct net *net, struct run *run)
 {
-    if (net->held_count == net->held_capacity) {
-        struct run **larger = grow(net->held, &net->held_capacity, sizeof *net->held);
-        if (!larger) {
-            run_unref(net->runs, run);
-            return false;
-        }
-        net->held = larger;
+    struct run **held =
+        array_reserve(net->held, net->held_count, &net->held_capacity, FIRST_ITEMS, sizeof *held);
+    if (!held) {
+        run_unref(net->runs, run);
+        return false;
     }
-    net->held[net->held_count++] = run;
+    net->held = held;
+    held[net->held_count++] = run;
     return true;
-}
-
-static bool reserve_record(struct net *net)
-{
-    if (net->sent_count < net->sent_capacity)
-        return true;
-    struct sent_record *larger = grow(net->sent, &net->sent_capacity, sizeof *net->sent);
-    if (larger)
-        net->sent = larger;
-    return larger;
 }
 
 void output_inline(struct net *net, struct link *link, const uint8_t *bytes, uint32_t len,
                    struct run *run, uint32_t messages)
 {
     CHECK_HOT(link->sent_tick != net->tick && !(link->inflight & LINK_SEND));
-    if (!reserve_record(net)) {
+    struct sent_record *sent =
+        array_reserve(net->sent, net->sent_count, &net->sent_capacity, FIRST_ITEMS, sizeof *sent);
+    if (!sent) {
         output_out_of_memory(net, link);
         return;
     }
-    net->sent[net->sent_count] = (struct sent_record){
+    net->sent = sent;
+    sent[net->sent_count] = (struct sent_record){
         .bytes = bytes, .run = run, .len = len, .slot = link->slot, .messages = messages};
     link->sent_tick = net->tick;
     ring_send_inline(net->ring, link->slot, bytes, len,

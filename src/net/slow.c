@@ -4,6 +4,7 @@
 // works off.
 #include "net/output.h"
 
+#include "base/array.h"
 #include "net/backlog.h"
 #include "net/front.h"
 #include "net/net.h"
@@ -11,7 +12,6 @@
 #include "ring/ring.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 void output_out_of_memory(struct net *net, struct link *link)
 {
@@ -66,16 +66,24 @@ static bool added(struct net *net, struct link *link, struct run *run, int error
     return true;
 }
 
+// At this end of the backlog, whose growth counts as held.
+static int push(struct net *net, struct backlog *backlog,
+                int (*end)(struct backlog *, struct run *, uint32_t, uint32_t), struct run *run,
+                uint32_t sent_bytes)
+{
+    net->held_bytes -= backlog_own_bytes(backlog);
+    int error = end(backlog, run, sent_bytes, (uint32_t)net->now_ms);
+    net->held_bytes += backlog_own_bytes(backlog);
+    return error;
+}
+
 bool output_push(struct net *net, struct link *link, struct run *run, uint32_t sent_bytes)
 {
     bool fresh = !link->backlog;
     struct backlog *backlog = need_backlog(net, link);
     int error = -ENOMEM;
-    if (backlog) {
-        net->held_bytes -= backlog_own_bytes(backlog);
-        error = backlog_push(backlog, run, sent_bytes, (uint32_t)net->now_ms);
-        net->held_bytes += backlog_own_bytes(backlog);
-    }
+    if (backlog)
+        error = push(net, backlog, backlog_push, run, sent_bytes);
     return added(net, link, run, error, fresh);
 }
 
@@ -98,10 +106,7 @@ void output_keep_rest(struct net *net, struct link *link, struct run *run, uint3
         (void)output_push(net, link, run, sent_bytes);
         return;
     }
-    net->held_bytes -= backlog_own_bytes(link->backlog);
-    int error = backlog_push_front(link->backlog, run, sent_bytes, (uint32_t)net->now_ms);
-    net->held_bytes += backlog_own_bytes(link->backlog);
-    if (error) {
+    if (push(net, link->backlog, backlog_push_front, run, sent_bytes)) {
         run_unref(net->runs, run);
         output_out_of_memory(net, link);
     }
@@ -219,15 +224,12 @@ void output_on_send(struct net *net, struct link *link, const struct ring_comple
 
 bool output_disown(struct net *net, struct link *link)
 {
-    if (net->disowned_count == net->disowned_capacity) {
-        uint32_t capacity = net->disowned_capacity ? net->disowned_capacity * 2 : 16;
-        struct disowned *larger = realloc(net->disowned, capacity * sizeof *larger);
-        if (!larger)
-            return false;
-        net->disowned = larger;
-        net->disowned_capacity = capacity;
-    }
-    net->disowned[net->disowned_count++] = (struct disowned){
+    struct disowned *disowned = array_reserve(net->disowned, net->disowned_count,
+                                              &net->disowned_capacity, 16, sizeof *disowned);
+    if (!disowned)
+        return false;
+    net->disowned = disowned;
+    disowned[net->disowned_count++] = (struct disowned){
         .user_data = op_pack(OP_SEND, link->generation, link->slot),
         .run = link->backlog->notif_run,
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Messages to all connections of a shard, in slices like a room's, oldest first.
+#include "base/array.h"
 #include "shard/shard_internal.h"
 
 #include <stdlib.h>
@@ -35,14 +36,10 @@ bool shard_broadcasts_full(const struct shard *shard)
 static struct run *append(struct shard *shard, struct frame *frame)
 {
     struct broadcasts *b = &shard->broadcasts;
-    if (b->count == b->capacity) {
-        uint32_t capacity = b->capacity ? b->capacity * 2 : 8;
-        struct run **larger = realloc(b->runs, capacity * sizeof *larger);
-        if (!larger)
-            return NULL;
-        b->runs = larger;
-        b->capacity = capacity;
-    }
+    struct run **runs = array_reserve(b->runs, b->count, &b->capacity, 8, sizeof *runs);
+    if (!runs)
+        return NULL;
+    b->runs = runs;
     struct run *run = run_create(&shard->runs, frame, 1);
     if (run)
         b->runs[b->count++] = run;
