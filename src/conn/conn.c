@@ -204,7 +204,7 @@ void conn_set_open(struct conns *conns, struct conn *conn)
     counter_add(&conns->counters.websockets, 1);
     ws_parser_init(&conn->parser);
     conn->ping_ms = (uint32_t)conns->net->now_ms;
-    conn_arm_open(conns, conn);
+    (void)conn_arm_open(conns, conn);
     if (conns->ops->opened)
         conns->ops->opened(conns->context, conn);
 }
@@ -263,7 +263,7 @@ static void on_behind(void *context, struct link *link)
     struct conns *conns = context;
     struct conn *conn = conn_of_link(link);
     if (conn->state == CONN_OPEN && conns->options.outbound_age_ms)
-        conn_arm_open(conns, conn);
+        (void)conn_arm_open(conns, conn);
 }
 
 static void on_end(void *context, struct link *link)

@@ -100,7 +100,7 @@ static void handle(struct conns *conns, struct conn *conn)
     else if (result == WS_HANDSHAKE_BAD)
         conn_http_refuse(conns, conn, status, error);
     else if (conns->draining)
-        conn_http_refuse(conns, conn, 503, "this server is going away");
+        conn_http_refuse(conns, conn, 503, CONN_GOING_AWAY);
     else if (conn->full)
         conn_http_refuse(conns, conn, 503, "this server is full: raise max_connections");
     else

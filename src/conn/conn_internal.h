@@ -26,6 +26,8 @@ void conn_http_refuse_with(struct conns *conns, struct conn *conn, int status, c
 // Counts the connection under its address, and sets its verdict; it may be aborted.
 void conn_enter_address(struct conns *conns, struct conn *conn);
 
+#define CONN_GOING_AWAY "this server is going away" // the sentence of a 503 while draining
+
 // What a status needs beside itself, or NULL.
 const char *conn_http_headers(int status);
 
@@ -63,8 +65,8 @@ void conn_fail(struct conns *conns, struct conn *conn, enum close_reason reason)
 // Looks at it in so many milliseconds, instead of when it was to be looked at.
 void conn_arm(struct conns *conns, struct conn *conn, uint64_t in_ms);
 
-// OPEN: looks at it now, and when it is due next.
-void conn_arm_open(struct conns *conns, struct conn *conn);
+// OPEN: looks at it now, and when it is due next. False: it has been silent for too long.
+bool conn_arm_open(struct conns *conns, struct conn *conn);
 
 // OPEN from here on.
 void conn_set_open(struct conns *conns, struct conn *conn);

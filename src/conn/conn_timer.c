@@ -85,11 +85,14 @@ void conn_watch_message(struct conns *conns, struct conn *conn)
         conn_arm(conns, conn, timeout_ms);
 }
 
-void conn_arm_open(struct conns *conns, struct conn *conn)
+bool conn_arm_open(struct conns *conns, struct conn *conn)
 {
     uint64_t wait_ms = UINT32_MAX / 4;
-    if (check_open(conns, conn, &wait_ms) && conn->state == CONN_OPEN)
+    if (!check_open(conns, conn, &wait_ms))
+        return false;
+    if (conn->state == CONN_OPEN)
         conn_arm(conns, conn, wait_ms);
+    return true;
 }
 
 // --- Not open yet
@@ -123,7 +126,7 @@ static void end_handshake(struct conns *conns, struct conn *conn)
     if (waited)
         conn_stop_verifying(conn);
     if (conns->draining)
-        refuse_late(conns, conn, 503, "this server is going away");
+        refuse_late(conns, conn, 503, CONN_GOING_AWAY);
     else if (waited)
         refuse_late(conns, conn, 503, "too many tokens are to be verified: try again later");
     else
@@ -150,17 +153,12 @@ static bool on_timer(struct conns *conns, struct conn *conn)
     case CONN_JOINING:
         end_handshake(conns, conn);
         return false;
-    case CONN_OPEN: {
-        uint64_t wait_ms = UINT32_MAX / 4;
-        if (!check_open(conns, conn, &wait_ms)) {
-            counter_add(&conns->counters.idle_reaped, 1);
-            conn_fail(conns, conn, CLOSE_REASON_IDLE);
-            return true;
-        }
-        if (conn->state == CONN_OPEN)
-            conn_arm(conns, conn, wait_ms);
-        return false;
-    }
+    case CONN_OPEN:
+        if (conn_arm_open(conns, conn))
+            return false;
+        counter_add(&conns->counters.idle_reaped, 1);
+        conn_fail(conns, conn, CLOSE_REASON_IDLE);
+        return true;
     case CONN_CLOSE_SENT:
     case CONN_GONE:
         link_abort(conns->net, &conn->link, CLOSE_REASON_SERVER);

@@ -116,7 +116,7 @@ static void enter(struct conns *conns, struct conn *conn)
 {
     if (!conn->adopted && conns->draining) {
         conn->state = CONN_HTTP;
-        refuse(conns, conn, 503, "this server is going away");
+        refuse(conns, conn, 503, CONN_GOING_AWAY);
         return;
     }
     if (!conn->adopted)
@@ -230,7 +230,7 @@ void conns_verify(struct conns *conns)
             continue; // ended meanwhile
         conns->verifications--;
         if (conns->draining)
-            conn_http_refuse(conns, conn, 503, "this server is going away");
+            conn_http_refuse(conns, conn, 503, CONN_GOING_AWAY);
         else
             decide(conns, conn);
         link_resume(conns->net, &conn->link);

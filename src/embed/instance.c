@@ -67,7 +67,6 @@ static void copy_options(struct ringcast *rc)
                                     .bytes_per_second = from->bytes_per_second,
                                     .proxies = &rc->proxies,
                                     .addresses = rc->addresses};
-    choose_memory(rc);
     o->conn_ops = &embed_conn_ops;
     o->conn_context = rc;
     o->on_tick = rc->callbacks.on_tick ? embed_on_tick : NULL;
@@ -168,6 +167,7 @@ static int make(struct ringcast *rc, const struct ringcast_options *options, cha
                 size_t error_bytes)
 {
     choose_sizes(rc);
+    choose_memory(rc);
     int result = ring_probe(&rc->features, error, error_bytes) ? -ENOSYS : 0;
     if (!result)
         result = listeners_open(&rc->listeners, options->listeners, options->listener_count,

@@ -100,11 +100,11 @@ static int create(struct server *server, char *error, size_t error_bytes)
 }
 
 // SIGHUP reads these again, as whom we are by then.
-static void warn_unless_readable(const struct config *config, const char *path)
+static void warn_unless_readable(const struct config *config, const char *path, const char *effect)
 {
     if (access(path, R_OK))
-        log_warn("%s cannot be read again by user %s: SIGHUP will keep what is loaded now", path,
-                 *config->user ? config->user : "(ours)");
+        log_warn("%s cannot be read again by user %s: SIGHUP will %s", path,
+                 *config->user ? config->user : "(ours)", effect);
 }
 
 static void warn_of_unreadable(const struct config *config)
@@ -112,16 +112,16 @@ static void warn_of_unreadable(const struct config *config)
     const char *lists[] = {config->tls_certificate, config->tls_key, config->tls_client_ca,
                            config->tls_ticket_key};
     const char *keys = config->auth_keys;
+    static const char kept[] = "keep what is loaded now";
     char path[FILE_PATH_MAX_BYTES];
     enum ringcast_key_kind kind;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         while (file_next(&lists[i], path))
-            warn_unless_readable(config, path);
+            warn_unless_readable(config, path, kept);
     while (file_next(&keys, path))
-        warn_unless_readable(config, access_key_path(path, &kind));
-    if (config->file && access(config->file, R_OK))
-        log_warn("%s cannot be read again by user %s: SIGHUP will change nothing", config->file,
-                 *config->user ? config->user : "(ours)");
+        warn_unless_readable(config, access_key_path(path, &kind), kept);
+    if (config->file)
+        warn_unless_readable(config, config->file, "change nothing");
 }
 
 int server_prepare(struct server *server, const struct config *config)
